@@ -20,6 +20,11 @@ struct MacAddress {
 
 inline constexpr MacAddress kBroadcastMac{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
+// All instances are identical, so that a clone or a resume needs no new address: every guest has this MAC and
+// sees the data plane, whatever it asks for, under that one. Locally administered: 02, "CHESH", number.
+inline constexpr MacAddress kGuestMac{{0x02, 0x43, 0x48, 0x45, 0x53, 0x01}};
+inline constexpr MacAddress kGatewayMac{{0x02, 0x43, 0x48, 0x45, 0x53, 0x00}};
+
 inline constexpr uint16_t kEtherTypeIpv4 = 0x0800;
 inline constexpr uint16_t kEtherTypeArp = 0x0806;
 inline constexpr uint16_t kEtherTypeVlan = 0x8100;
@@ -51,8 +56,8 @@ struct ArpHeader {  // RFC 826, for Ethernet and IPv4
   be32 target_ip;
 };
 static_assert(sizeof(ArpHeader) == 28);
-inline constexpr uint16_t kArpRequest = 1;
-inline constexpr uint16_t kArpReply = 2;
+inline constexpr uint16_t kArpOperationRequest = 1;
+inline constexpr uint16_t kArpOperationReply = 2;
 
 struct Ipv4Header {  // RFC 791
   uint8_t version_ihl;

@@ -13,6 +13,7 @@
 // call. A reader that does not run (shut down) must pass kNeverReads.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>

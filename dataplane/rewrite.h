@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// From VIP:port to the guest's own address and port, and back. Only addresses change, so checksums are
+// carried over by difference (RFC 1624): a packet that was damaged on the way stays detectably damaged. Where
+// the guest has the VIP itself, only the Ethernet addresses change.
+#pragma once
+
+#include "dataplane/checksum.h"
+#include "dataplane/parse.h"
+#include "steering_table.h"
+
+namespace cheshire {
+
+// Constants of one service, made when a steering table comes in.
+class ServiceRewrite {
+ public:
+  ServiceRewrite() = default;
+  explicit ServiceRewrite(const SteeringService& service);
+
+  // `packet` as parsed; a frame without a VLAN tag.
+  void to_guest(uint8_t* frame, const ParsedPacket& packet) const;
+  void from_guest(uint8_t* frame, const ParsedPacket& packet, const MacAddress& nic_mac,
+                  const MacAddress& client_mac) const;
+
+ private:
+  be32 vip_;
+  be16 vip_port_;
+  be32 guest_ip_;
+  be16 guest_port_;
+  bool mapped_ = false;
+  ChecksumDelta ip_to_guest_;
+  ChecksumDelta tcp_to_guest_;
+  ChecksumDelta ip_from_guest_;
+  ChecksumDelta tcp_from_guest_;
+};
+
+}  // namespace cheshire

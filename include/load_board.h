@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What a worker counts, in memory that it alone writes and anybody may read.
+//
+// Counters are cumulative and states are levels (the generation for which something is true), so a reader
+// that looks rarely, or a load record that was lost, misses nothing: the next look has it all.
+// Rows are whole cache lines, because each worker writes its own and others read them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "check.h"
+#include "counter.h"
+#include "drop_reason.h"
+#include "ids.h"
+
+namespace cheshire {
+
+// One per slot. writer: the worker; readers: control, telemetry.
+// The times are those of the slot's newest instance, 0 where it has not come so far.
+struct alignas(64) SlotLoad {
+  // levels: the generation of the instance that …
+  Counter attached_generation;  // … has its vrings up now; 0 when the port is down
+  Counter ready_generation;     // … last answered a SYN with a SYN-ACK; the times below are valid with it
+  Counter dead_generation;      // … last lost its port without our order
+  Counter swept_generation;     // … last had all its flows taken from the flow table
+  Counter in_flight;            // flows open now
+  Counter unanswered_since_ns;  // a SYN was given to an instance that is not ready yet; 0: none waits
+
+  // cumulative, over all generations
+  Counter flows_opened;
+  Counter flows_closed;
+  Counter packets_to_guest;
+  Counter bytes_to_guest;
+  Counter packets_from_guest;
+  Counter bytes_from_guest;
+  Counter resets_to_client;  // flows that we had to reset because the instance went away
+  Counter drops;             // packets for or from this slot that were dropped
+  Counter last_opened_ns;    // when the newest flow was opened
+
+  // stages of the newest instance's start (monotonic ns)
+  Counter connected_ns;      // the VM connected to the vhost-user socket
+  Counter ring_up_ns;        // the guest's driver made its rings ready
+  Counter messages_ns;       // time spent inside the vhost-user message handler until then
+  Counter syn_seen_ns;       // arrival of the SYN that it answered first
+  Counter syn_delivered_ns;  // first delivery of that SYN to the guest
+  Counter syn_ack_ns;        // the SYN-ACK was taken off the guest's ring
+  Counter on_wire_ns;        // … and given to the NIC
+};
+static_assert(sizeof(SlotLoad) % 64 == 0);
+
+// One per service. writer: the worker; readers: control, telemetry.
+struct alignas(64) ServiceLoad {
+  Counter waiting_syns;      // level: parked and not given to an instance
+  Counter held_syns;         // level: parked, with those whose answer is awaited
+  Counter waiting_since_ns;  // arrival of the oldest of the waiting; 0: none
+  Counter syns;              // cumulative: new flows asked for
+  Counter hold_expired;      // cumulative: SYNs reset because nobody became ready in time
+  Counter hold_full;         // cumulative: SYNs reset because the hold queue was full
+  Counter refused;           // cumulative: SYNs reset because the service cannot boot anything
+};
+static_assert(sizeof(ServiceLoad) == 64);
+
+// One per worker. writer: the worker; readers: telemetry, tests.
+// nic_rx + from_guest + generated = nic_tx + to_guest + drops + held, at any quiescent moment.
+struct alignas(64) WorkerLoad {
+  Counter turns;
+  Counter idle_turns;
+  Counter nic_rx_packets;
+  Counter nic_tx_packets;
+  Counter packets_to_guest;
+  Counter packets_from_guest;
+  Counter generated;       // packets that we made: resets, repeated deliveries of a held SYN
+  Counter held_packets;    // level: SYNs parked and not yet given to an instance, packets queued for a ring
+  Counter flows;           // level: entries of the flow table
+  Counter resets_no_flow;  // packets of unknown flows answered with a reset
+  Counter resets_no_service;
+  Counter no_memory;          // bound hit: no packet buffer for a packet of our own
+  Counter load_records_lost;  // bound hit: load ring full
+  std::array<Counter, kDropReasons> drops;
+};
+
+// All rows of one worker. Made once at start; never resized.
+class LoadBoard {
+ public:
+  LoadBoard(size_t slots, size_t services)
+      : slots_(std::make_unique<SlotLoad[]>(slots)),
+        slot_count_(slots),
+        services_(std::make_unique<ServiceLoad[]>(services)),
+        service_count_(services) {}
+
+  [[nodiscard]] SlotLoad& slot(SlotIndex index) {
+    CHECK(index.value < slot_count_);
+    return slots_[index.value];
+  }
+  [[nodiscard]] const SlotLoad& slot(SlotIndex index) const {
+    CHECK(index.value < slot_count_);
+    return slots_[index.value];
+  }
+  [[nodiscard]] ServiceLoad& service(ServiceIndex index) {
+    CHECK(index.value < service_count_);
+    return services_[index.value];
+  }
+  [[nodiscard]] const ServiceLoad& service(ServiceIndex index) const {
+    CHECK(index.value < service_count_);
+    return services_[index.value];
+  }
+  [[nodiscard]] size_t slot_count() const { return slot_count_; }
+  [[nodiscard]] size_t service_count() const { return service_count_; }
+
+  WorkerLoad worker;
+
+ private:
+  std::unique_ptr<SlotLoad[]> slots_;
+  size_t slot_count_;
+  std::unique_ptr<ServiceLoad[]> services_;
+  size_t service_count_;
+};
+
+}  // namespace cheshire

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What the control thread tells the workers: which instance may get which flows. Immutable once published
+// (published.h); a worker that sees a newer table compares it with the one it holds and acts on the
+// difference: a slot whose instance is no longer listed has its flows reset.
+//
+// Built by controlplane/table_builder.h, read by the workers on every new flow.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "be.h"
+#include "ids.h"
+#include "net.h"
+
+namespace cheshire {
+
+enum class SlotRole : uint8_t {
+  kEmpty,      // no instance: nobody may send or receive here
+  kAccepting,  // gets new flows once it was seen to be ready
+  kDraining,   // keeps its flows, gets no new ones
+};
+
+struct SteeringSlot {
+  Generation generation;
+  ServiceIndex service;
+  SlotRole role = SlotRole::kEmpty;
+};
+
+struct SteeringService {
+  be32 vip;
+  be16 port;
+  be32 guest_ip;
+  be16 guest_port;
+  uint16_t first_slot = 0;  // the service's slots are first_slot .. first_slot + slot_count - 1
+  uint16_t slot_count = 0;
+  uint32_t in_flight_soft = 0;
+  uint32_t hold_syns_max = 0;
+  uint64_t hold_time_max_ns = 0;
+  bool refuse = false;  // boots fail again and again: a SYN that nobody can take is reset at once
+};
+
+class SteeringTable {
+ public:
+  SteeringTable() = default;
+  // `services` by ServiceIndex, VIP:port distinct; `slots` by SlotIndex.
+  SteeringTable(std::vector<SteeringService> services, std::vector<SteeringSlot> slots);
+
+  // The service that listens there. Worker, per packet: one probe of a table at most half full.
+  [[nodiscard]] std::optional<ServiceIndex> find(be32 vip, be16 port) const {
+    if (match_.empty()) return std::nullopt;
+    for (uint32_t at = hash(vip, port);; ++at) {
+      const uint16_t index = match_[at & match_mask_];
+      if (index == kNoService) return std::nullopt;
+      const SteeringService& service = services_[index];
+      if (service.vip == vip && service.port == port) return ServiceIndex{index};
+    }
+  }
+  [[nodiscard]] bool is_vip(be32 address) const;
+
+  [[nodiscard]] const SteeringService& service(ServiceIndex index) const { return services_[index.value]; }
+  [[nodiscard]] const SteeringSlot& slot(SlotIndex index) const { return slots_[index.value]; }
+  [[nodiscard]] const std::vector<SteeringService>& services() const { return services_; }
+  [[nodiscard]] const std::vector<SteeringSlot>& slots() const { return slots_; }
+
+ private:
+  static constexpr uint16_t kNoService = 0xffff;
+  static_assert(kServicesMax < kNoService);
+
+  // Services come from the operator, not from the network: no key is needed.
+  [[nodiscard]] static uint32_t hash(be32 vip, be16 port) {
+    return ((vip.raw() * 0x9e3779b1U) ^ (port.raw() * 0x85ebca6bU)) >> 7U;
+  }
+
+  std::vector<SteeringService> services_;
+  std::vector<SteeringSlot> slots_;
+  std::vector<uint16_t> match_;  // open addressing, linear probing, a power of two
+  uint32_t match_mask_ = 0;
+};
+
+}  // namespace cheshire
