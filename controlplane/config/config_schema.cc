@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "controlplane/config/config_schema.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <utility>
+
+#include "controlplane/config/config_values.h"
+#include "units.h"
+
+namespace cheshire {
+namespace {
+
+constexpr uint64_t kMinuteNs = 60 * kNsPerSecond;
+constexpr uint64_t kHourNs = 60 * kMinuteNs;
+constexpr uint64_t kHugepageBytes = 2 * kMiB;
+constexpr auto kPowerOfTwo = CountValue::Powers::kRequired;
+constexpr auto kRoundUp = CountValue::Powers::kRoundUp;
+
+template <typename E>
+ChoiceValue choice(E& into, std::initializer_list<std::pair<std::string_view, E>> list) {
+  ChoiceValue value{};
+  std::vector<E> meanings;
+  for (const auto& [word, meaning] : list) {
+    if (meaning == into) value.chosen = meanings.size();
+    value.words.push_back(word);
+    meanings.push_back(meaning);
+  }
+  value.choose = [&into, meanings](size_t chosen) { into = meanings[chosen]; };
+  return value;
+}
+
+ChoiceValue word_choice(std::string& into, std::initializer_list<std::string_view> words) {
+  ChoiceValue value{.words = words, .choose = {}, .chosen = 0};
+  for (size_t i = 0; i < value.words.size(); ++i) {
+    if (value.words[i] == into) value.chosen = i;
+  }
+  value.choose = [&into, words = value.words](size_t chosen) { into = words[chosen]; };
+  return value;
+}
+
+// The runtime directory becomes part of QEMU's options, where a comma separates.
+bool is_runtime_dir(std::string_view text) {
+  return text.starts_with('/') && text.find(',') == std::string_view::npos;
+}
+bool is_device(std::string_view text) {
+  return text.front() != ',' && text.find(' ') == std::string_view::npos;
+}
+
+std::vector<Key> image_keys(ImageConfig& image) {
+  return {
+      {"kernel", TextValue{&image.kernel, 1, 4095, "a path of an ELF file"}, true},
+      {"memory", SizeValue{&image.memory_bytes, 2 * kMiB, 64 * kGiB, kHugepageBytes}},
+      {"command_line", TextValue{&image.command_line, 0, 1024, "text with {placeholders}"}},
+      {"driver", choice(image.driver, {{"qemu", DriverKind::kQemu}, {"fake", DriverKind::kFake}})},
+      {"accelerator",
+       choice(image.accelerator,
+              {{"auto", Accelerator::kAuto}, {"kvm", Accelerator::kKvm}, {"tcg", Accelerator::kTcg}})},
+  };
+}
+
+std::vector<Key> service_keys(ServiceDraft& draft) {
+  ServiceConfig& service = draft.config;
+  return {
+      {"listen", EndpointValue{&service.vip, &service.port}, true},
+      {"guest", EndpointValue{&service.guest_ip, &service.guest_port}, false, "same as listen"},
+      {"image", TextValue{&draft.image_name, 1, kNameMax, "a name from images"}, true},
+      {"instances.min", CountValue{&service.instances_min, 0, kSlotsMax}},
+      {"instances.max", CountValue{&service.instances_max, 1, kSlotsMax}},
+      {"in_flight.soft", CountValue{&service.in_flight_soft, 1, 1 << 20}},
+      {"hold.syns_max", CountValue{&service.hold_syns_max, 1, 1 << 16}},
+      {"hold.time_max", DurationValue{&service.hold_time_max_ns, kNsPerMs, kMinuteNs}},
+      {"boot_deadline", DurationValue{&service.boot_deadline_ns, 10 * kNsPerMs, 5 * kMinuteNs}},
+      {"idle_after", DurationValue{&service.idle_after_ns, 10 * kNsPerMs, 24 * kHourNs}},
+      {"drain_deadline", DurationValue{&service.drain_deadline_ns, kNsPerMs, 24 * kHourNs, true}},
+  };
+}
+
+}  // namespace
+
+std::vector<Key> schema(ConfigDraft& draft) {
+  Config& config = draft.config;
+  const auto add_image = [&draft](const std::string& name) {
+    draft.images.emplace_back().name = name;
+    return image_keys(draft.images.back());
+  };
+  const auto add_service = [&draft](const std::string& name) {
+    draft.services.emplace_back().config.name = name;
+    return service_keys(draft.services.back());
+  };
+  return {
+      {"name", TextValue{&config.name, 1, kNameMax, "a-z 0-9 and hyphen, the first no hyphen", is_name},
+       true},
+      {"runtime_dir",
+       TextValue{&config.runtime_dir, 1, 107, "an absolute path without a comma", is_runtime_dir}},
+      {"log_level", word_choice(config.log_level, {"trace", "debug", "info", "warn", "error"})},
+      {"held_syns_max", CountValue{&config.held_syns_max, 1, 1 << 16}},
+      {"eal.lcore", CountValue{&config.eal.lcore, 0, 1023}},
+      {"eal.memory", SizeValue{&config.eal.memory_bytes, 32 * kMiB, 64 * kGiB, kHugepageBytes}},
+      {"eal.hugepages", FlagValue{&config.eal.hugepages}},
+      {"nic.device",
+       TextValue{&config.nic.device, 1, 256, "a PCI address or a DPDK device, without a space", is_device},
+       true},
+      {"nic.rx_descriptors", CountValue{&config.nic.rx_descriptors, 64, 32768, kPowerOfTwo}},
+      {"nic.tx_descriptors", CountValue{&config.nic.tx_descriptors, 64, 32768, kPowerOfTwo}},
+      {"worker.flows_max", CountValue{&config.worker.flows_max, 1024, 1 << 24, kRoundUp}},
+      {"worker.idle_sleep", DurationValue{&config.worker.idle_sleep_ns, kNsPerUs, 10 * kNsPerMs, true}},
+      {"worker.handshake_timeout",
+       DurationValue{&config.worker.handshake_timeout_ns, 100 * kNsPerMs, 5 * kMinuteNs}},
+      {"worker.idle_timeout", DurationValue{&config.worker.idle_timeout_ns, kNsPerSecond, 24 * kHourNs}},
+      {"worker.closing_timeout",
+       DurationValue{&config.worker.closing_timeout_ns, 10 * kNsPerMs, 5 * kMinuteNs}},
+      {"control.tick", DurationValue{&config.control.tick_ns, kNsPerUs, 100 * kNsPerMs}},
+      {"images", NamedMapsValue{kServicesMax, add_image}, true},
+      {"services", NamedMapsValue{kServicesMax, add_service}, true},
+  };
+}
+
+}  // namespace cheshire
