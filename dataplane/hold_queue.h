@@ -16,6 +16,7 @@
 // pointer that the caller owns through the record.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct HeldSyn {
   uint64_t first_offered_ns = 0;  // first delivery to the instance that it is offered to now
   uint64_t offer_again_ns = 0;    // when the next delivery is due
   SlotIndex slot;                 // offered: to whom
+  uint16_t l4_offset = 0;         // of the packet's TCP header
   bool offered = false;
   bool was_delivered = false;  // at least once, to anybody
 

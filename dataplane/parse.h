@@ -10,6 +10,7 @@
 // Pure: no DPDK, no state. Fuzzed by tests/fuzz/parse_fuzz.cc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 

@@ -22,6 +22,8 @@ class Counter {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   void increment() { add(1); }
+  void subtract(uint64_t n) { add(~n + 1); }  // for levels
+  void decrement() { subtract(1); }
   void set(uint64_t n) { value_.store(n, std::memory_order_relaxed); }
   void publish(uint64_t n) { value_.store(n, std::memory_order_release); }  // partner: observe()
   // any thread

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "dataplane/worker.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+namespace cheshire {
+namespace {
+
+// Packets rarely wait for housekeeping, decisions do: every turn when idle, every sixteenth under load.
+constexpr uint64_t kHousekeepingTurns = 16;
+constexpr uint64_t kLoadIntervalNs = kNsPerMs;
+
+}  // namespace
+
+Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
+    : options_(options),
+      nic_(*links.nic),
+      steering_(*links.steering),
+      port_messages_(*links.port_messages),
+      load_ring_(*links.load_ring),
+      board_(*links.board),
+      rewrites_(options.services),
+      flows_(options.config.flows_max, options.flow_hash_key),
+      hold_(options.services, options.held_syns_max),
+      slots_(options.slots) {
+  polled_.reserve(options.slots);
+  // An instance is swept when its port dies, or when it leaves the table; its successor may be, too, before
+  // the first sweep is over.
+  sweeps_.reserve(2 * options.slots);
+}
+
+Worker::~Worker() {
+  for (SlotState& slot : slots_) {
+    for (; !slot.queue.empty(); slot.queue.pop(1)) drop(*slot.queue.front(), DropReason::k_shutdown);
+  }
+  for (uint16_t index = 0; index < options_.services; ++index) {
+    const ServiceIndex service{index};
+    for (HeldSyn* syn = hold_.first_waiting(service); syn != nullptr; syn = hold_.next(syn)) {
+      drop(syn->packet, DropReason::k_shutdown);
+    }
+    for (HeldSyn* syn = hold_.first_offered(service); syn != nullptr; syn = hold_.next(syn)) {
+      rte_pktmbuf_free(syn->packet);
+    }
+  }
+  for (uint16_t i = 0; i < to_clients_count_; ++i) drop(to_clients_[i], DropReason::k_shutdown);
+}
+
+bool Worker::turn(uint64_t now_ns) {
+  now_ns_ = now_ns;
+  board_.worker.turns.increment();
+  bool busy = receive_from_clients();
+  busy |= receive_from_guests();
+  flush_to_guests();
+  transmit();
+  if (!busy || board_.worker.turns.get() % kHousekeepingTurns == 0) housekeeping();
+  if (!busy) board_.worker.idle_turns.increment();
+  return busy;
+}
+
+void Worker::housekeeping() {
+  take_steering_table();
+  take_port_messages();
+  advance_sweeps();
+  if (hold_.size() != 0) serve_held();
+  age_flows();
+  flush_to_guests();
+  transmit();
+  if (now_ns_ - load_published_ns_ >= kLoadIntervalNs) publish_load();
+}
+
+void Worker::flush_to_guests() {
+  for (const SlotIndex index : polled_) {
+    SlotState& slot = slots_[index.value];
+    if (!slot.queue.empty()) flush_slot(index, slot);
+  }
+}
+
+void Worker::flush_slot(SlotIndex index, SlotState& slot) {
+  SlotLoad& load = board_.slot(index);
+  while (!slot.queue.empty()) {
+    const auto count = static_cast<uint16_t>(std::min<uint32_t>(slot.queue.contiguous(), kBurst));
+    rte_mbuf** packets = slot.queue.front();
+    uint64_t bytes = 0;
+    const uint16_t sent = slot.port->to_guest(packets, count);
+    for (uint16_t i = 0; i < sent; ++i) bytes += packets[i]->pkt_len;
+    rte_pktmbuf_free_bulk(packets, sent);
+    slot.queue.pop(sent);
+    load.packets_to_guest.add(sent);
+    load.bytes_to_guest.add(bytes);
+    board_.worker.packets_to_guest.add(sent);
+    board_.worker.held_packets.subtract(sent);
+    slot.touched = true;
+    if (sent < count) return;  // the guest's ring is full: the rest waits for its next buffers
+  }
+}
+
+void Worker::queue_to_guest(SlotIndex index, rte_mbuf* packet) {
+  SlotState& slot = slots_[index.value];
+  if (!slot.queue.push(packet)) {
+    board_.slot(index).drops.increment();
+    drop(packet, DropReason::k_guest_ring_full);
+    return;
+  }
+  board_.worker.held_packets.increment();
+}
+
+void Worker::send_to_client(rte_mbuf* packet) {
+  if (to_clients_count_ == to_clients_.size()) transmit();
+  to_clients_[to_clients_count_++] = packet;
+}
+
+void Worker::transmit() {
+  if (to_clients_count_ == 0) return;
+  const uint16_t sent = nic_.transmit(to_clients_.data(), to_clients_count_);
+  board_.worker.nic_tx_packets.add(sent);
+  for (uint16_t i = sent; i < to_clients_count_; ++i) drop(to_clients_[i], DropReason::k_nic_tx_full);
+  to_clients_count_ = 0;
+  if (ready_unreported_ == 0) return;
+
+  // The first SYN-ACK of an instance has left: only now is the time of its start whole, and told.
+  const uint64_t on_wire_ns = monotonic_ns();
+  for (const SlotIndex index : polled_) {
+    SlotState& slot = slots_[index.value];
+    if (!slot.ready_unreported) continue;
+    slot.ready_unreported = false;
+    SlotLoad& load = board_.slot(index);
+    load.on_wire_ns.set(on_wire_ns);
+    load.ready_generation.publish(slot.generation.value);
+    tell(LoadEdge::kReady, slot.service, index);
+  }
+  ready_unreported_ = 0;
+}
+
+void Worker::drop(rte_mbuf* packet, DropReason reason) {
+  board_.worker.drops[static_cast<size_t>(reason)].increment();
+  rte_pktmbuf_free(packet);
+}
+
+void Worker::publish_load() {
+  load_published_ns_ = now_ns_;
+  board_.worker.flows.set(flows_.size());
+  for (const SlotIndex index : polled_) {
+    SlotState& slot = slots_[index.value];
+    if (!slot.touched) continue;
+    slot.touched = false;
+    tell(LoadEdge::kPeriodic, slot.service, index);
+  }
+}
+
+void Worker::tell(LoadEdge edge, ServiceIndex service, SlotIndex index) {
+  const SlotLoad& load = board_.slot(index);
+  LoadRecord record;
+  record.edge = edge;
+  record.service = service;
+  record.slot = index;
+  record.generation = slots_[index.value].generation;
+  record.in_flight = slots_[index.value].in_flight;
+  record.time_ns = now_ns_;
+  record.waiting_syns = hold_.waiting(service);
+  record.flows_opened = load.flows_opened.get();
+  record.packets_to_guest = load.packets_to_guest.get();
+  record.packets_from_guest = load.packets_from_guest.get();
+  if (!load_ring_.push(record)) board_.worker.load_records_lost.increment();
+}
+
+}  // namespace cheshire

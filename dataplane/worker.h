@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// One polling worker: everything that happens to a packet happens in here.
+//
+//   clients ─► nic ─► parse ─► classify ─► flow table ─ hit ─────────────► slot's queue ─► guest
+//                │drop           │not ours      │ miss, SYN ─► steer ─ ready ──┘
+//                                                          └─ nobody ─► hold queue ─ (SYN-ACK seen) ─┘
+//   clients ◄─ nic ◄─ rewrite ◄─ checks (own address? own flow?) ◄─ guest
+//
+// turn() is one round; run it from one thread. It never allocates, locks, logs or waits. What it is told
+// comes from three places, all read without waiting: the steering table (control thread), port messages (the
+// thread that watches vhost-user), the packets. What it tells goes to the load board and the load ring.
+//
+// Each packet that comes in leaves in exactly one way: forwarded, answered, queued or held, or dropped with a
+// reason (load_board.h states the sum, tests/packets checks it).
+//
+// The life of a flow entry (flow_table.h) as seen from here:
+//
+//   SYN, somebody ready       → kSynSent, given to the instance
+//   SYN, nobody ready         → kHeld; offered to an instance whose rings are up but which has not shown that
+//                               it is ready: kSynSent with the SYN kept (hold_queue.h)
+//   SYN-ACK from the instance → kOpen; the instance is ready
+//   FIN both ways, RST        → kClosing, no longer in flight
+//   instance gone             → kSynSent with the SYN kept: back to kHeld; kSynSent: forgotten, the client
+//                               sends its SYN again; kOpen: reset to the client
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "config.h"
+#include "counter.h"
+#include "dataplane/flow_table.h"
+#include "dataplane/guest_port.h"
+#include "dataplane/hold_queue.h"
+#include "dataplane/nic_port.h"
+#include "dataplane/packet_queue.h"
+#include "dataplane/parse.h"
+#include "dataplane/rewrite.h"
+#include "load_board.h"
+#include "load_record.h"
+#include "published.h"
+#include "spsc_ring.h"
+#include "steering_table.h"
+
+namespace cheshire {
+
+inline constexpr uint16_t kBurst = 32;
+
+// A SYN that was offered to an instance which is not ready yet …
+inline constexpr uint64_t kOfferAgainNs = 20 * kNsPerMs;           // … got no answer: once more
+inline constexpr uint64_t kOfferAgainAfterResetNs = 2 * kNsPerMs;  // … was reset: nobody listens yet
+inline constexpr uint64_t kGiveToAnotherAfterNs =
+    50 * kNsPerMs;  // … goes to one that is ready, if there is one
+
+struct WorkerOptions {
+  size_t reader = 0;  // this worker's number among the readers of the steering table
+  size_t slots = 0;
+  size_t services = 0;
+  size_t held_syns_max = 0;
+  WorkerConfig config;
+  HashKey flow_hash_key;
+  rte_mempool* pool = nullptr;  // packets of our own, and of guests
+};
+
+// What the worker shares with other threads; all outlive it.
+struct WorkerLinks {
+  NicPort* nic;
+  Published<SteeringTable>* steering;
+  SpscRing<PortMessage>* port_messages;  // producer: the vhost-user thread
+  SpscRing<LoadRecord>* load_ring;       // consumer: the control thread
+  LoadBoard* board;
+};
+
+class Worker {
+ public:
+  Worker(const WorkerOptions& options, const WorkerLinks& links);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  // Frees every packet that is still held or queued, counted as dropped.
+  ~Worker();
+
+  // One round. Returns whether there was anything to do.
+  bool turn(uint64_t now_ns);
+
+  // Any thread: how many PortMessage::kDown were obeyed so far. The worker has not touched those ports since.
+  [[nodiscard]] uint64_t downs_acknowledged() const { return downs_acknowledged_.observe(); }
+
+ private:
+  struct SlotState {
+    GuestPort* port = nullptr;  // its rings are up
+    Generation generation;      // from the steering table; 0: nobody is expected here
+    ServiceIndex service;
+    SlotRole role = SlotRole::kEmpty;
+    bool dead = false;              // this generation lost its port
+    bool ready = false;             // this generation's SYN-ACK was seen
+    bool ready_unreported = false;  // … and is about to leave through the NIC
+    bool soft_limit_told = false;
+    bool touched = false;  // since the last load publication
+    uint32_t in_flight = 0;
+    HeldSyn* offered = nullptr;  // the SYN whose answer will make it ready
+    PacketQueue queue;
+
+    [[nodiscard]] bool alive() const { return port != nullptr && generation.value != 0 && !dead; }
+  };
+  struct Sweep {  // takes the flows of an instance that is gone out of the table
+    InstanceId instance;
+    size_t cursor = 0;
+  };
+
+  // worker.cc: the round
+  void housekeeping();
+  void flush_to_guests();
+  void flush_slot(SlotIndex index, SlotState& slot);
+  void transmit();
+  void send_to_client(rte_mbuf* packet);
+  void queue_to_guest(SlotIndex index, rte_mbuf* packet);
+  void drop(rte_mbuf* packet, DropReason reason);
+  void publish_load();
+  void tell(LoadEdge edge, ServiceIndex service, SlotIndex slot);
+
+  // worker_from_client.cc
+  bool receive_from_clients();
+  void client_packet(rte_mbuf* packet, ParsedPacket& parsed);
+  void client_segment(rte_mbuf* packet, ParsedPacket& parsed);
+  void segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
+  void segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
+  void segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow);
+  void segment_of_lost_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
+  void steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
+  void hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key);
+  void forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
+  void answer_with_reset(rte_mbuf* packet, const ParsedPacket& parsed);
+
+  // worker_from_guest.cc
+  bool receive_from_guests();
+  void guest_packet(SlotIndex index, rte_mbuf* packet);
+  void guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
+  void guest_segment_without_flow(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
+  void note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPacket& parsed, const TcpHeader& tcp);
+  void became_ready(SlotIndex index, uint64_t syn_seen_ns, uint64_t syn_delivered_ns);
+  void answer_guest_with_reset(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
+
+  // worker_hold.cc
+  [[nodiscard]] SlotState* emptiest_ready(const SteeringService& service, SlotIndex* index);
+  [[nodiscard]] SlotState* unproven(const SteeringService& service, SlotIndex* index);
+  void serve_held();
+  void serve_held(ServiceIndex service);
+  void release_to(SlotIndex index, HeldSyn* syn);
+  bool offer_to(SlotIndex index, HeldSyn* syn);
+  bool deliver_copy(SlotIndex index, HeldSyn* syn);
+  void withdraw(HeldSyn* syn);
+  void expire(HeldSyn* syn);
+  void forget_held(HeldSyn* syn);  // the packet is the caller's
+  void update_held_levels(ServiceIndex service);
+
+  // worker_table.cc: what changes from outside, and what time brings
+  void take_steering_table();
+  void take_port_messages();
+  void begin_instance(SlotIndex index, const SteeringSlot& wanted);
+  void end_instance(SlotIndex index);
+  void attach_if_expected(SlotIndex index);
+  void detach(SlotIndex index);
+  void rebuild_polled();
+  void advance_sweeps();
+  void lose_flow(FlowEntry& flow);
+  void age_flows();
+  void open_flow(FlowEntry& flow, SlotIndex index);
+  void close_flow(FlowEntry& flow);
+  void erase_flow(FlowEntry& flow);
+
+  [[nodiscard]] SlotState& slot_of(const FlowEntry& flow) { return slots_[flow.slot.value]; }
+  [[nodiscard]] bool owner_is_current(const FlowEntry& flow) const {
+    const SlotState& slot = slots_[flow.slot.value];
+    return slot.alive() && slot.generation == flow.generation;
+  }
+  [[nodiscard]] HeldSyn* held_syn_of(const FlowEntry& flow) { return hold_.at(flow.guest_next); }
+
+  const WorkerOptions options_;
+  NicPort& nic_;
+  Published<SteeringTable>& steering_;
+  SpscRing<PortMessage>& port_messages_;
+  SpscRing<LoadRecord>& load_ring_;
+  LoadBoard& board_;
+
+  const Published<SteeringTable>::Versioned* table_ = nullptr;
+  uint64_t table_version_ = 0;
+  std::vector<ServiceRewrite> rewrites_;  // by service
+  FlowTable flows_;
+  HoldQueue hold_;
+  std::vector<SlotState> slots_;
+  std::vector<SlotIndex> polled_;  // slots whose instance is alive
+  std::vector<Sweep> sweeps_;
+
+  std::array<rte_mbuf*, 4 * kBurst> to_clients_{};
+  uint16_t to_clients_count_ = 0;
+  uint32_t ready_unreported_ = 0;  // slots whose first SYN-ACK is in to_clients_
+
+  uint64_t now_ns_ = 0;
+  uint64_t load_published_ns_ = 0;
+  uint64_t aged_ns_ = 0;
+  size_t age_cursor_ = 0;
+  Counter downs_acknowledged_;  // writer: worker; reader: the vhost-user thread
+};
+
+}  // namespace cheshire

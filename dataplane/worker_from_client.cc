@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// From the NIC: parse the burst, then classify each packet and give it to its flow's instance, to an instance
+// that steering picks, to the hold queue, or back to the client as an answer.
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include <cstring>
+
+#include "dataplane/answer.h"
+#include "dataplane/worker.h"
+
+namespace cheshire {
+namespace {
+
+uint8_t* bytes_of(rte_mbuf* packet) {
+  return rte_pktmbuf_mtod(packet, uint8_t*);
+}
+
+// Takes the VLAN tag out: guests live on an untagged network of their own.
+void strip_vlan(rte_mbuf* packet, ParsedPacket& parsed) {
+  uint8_t* frame = bytes_of(packet);
+  std::memmove(frame + sizeof(VlanTag), frame, 2 * sizeof(MacAddress));
+  rte_pktmbuf_adj(packet, sizeof(VlanTag));
+  parsed.l3_offset -= sizeof(VlanTag);
+  parsed.l4_offset -= sizeof(VlanTag);
+  parsed.frame_length -= sizeof(VlanTag);
+}
+
+void set_length(rte_mbuf* packet, uint16_t length) {
+  packet->data_len = length;
+  packet->pkt_len = length;
+}
+
+bool is_new_syn(const ParsedPacket& parsed) {
+  return (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
+}
+
+}  // namespace
+
+bool Worker::receive_from_clients() {
+  std::array<rte_mbuf*, kBurst> packets;
+  const uint16_t count = nic_.receive(packets.data(), kBurst);
+  if (count == 0) return false;
+  board_.worker.nic_rx_packets.add(count);
+  for (uint16_t i = 0; i < count; ++i) rte_prefetch0(bytes_of(packets[i]));
+
+  std::array<ParsedPacket, kBurst> parsed;
+  for (uint16_t i = 0; i < count; ++i) {
+    if (packets[i]->nb_segs != 1) {
+      parsed[i].reason = DropReason::k_oversize;
+      continue;
+    }
+    parsed[i] = parse_frame({bytes_of(packets[i]), packets[i]->data_len}, nic_.checksums(packets[i]));
+  }
+  for (uint16_t i = 0; i < count; ++i) client_packet(packets[i], parsed[i]);
+  return true;
+}
+
+void Worker::client_packet(rte_mbuf* packet, ParsedPacket& parsed) {
+  if (parsed.kind == PacketKind::kDrop) return drop(packet, parsed.reason);
+  if (table_ == nullptr) return drop(packet, DropReason::k_not_ours);
+  uint8_t* frame = bytes_of(packet);
+  const auto& ethernet = header_at<EthernetHeader>(frame, 0);
+  const bool to_us = ethernet.destination == nic_.mac();
+
+  switch (parsed.kind) {
+    case PacketKind::kDrop:
+      return;
+    case PacketKind::kArp:
+      if (!to_us && !(ethernet.destination == kBroadcastMac)) return drop(packet, DropReason::k_other_mac);
+      if (!table_->value.is_vip(header_at<ArpHeader>(frame, parsed.l3_offset).target_ip)) {
+        return drop(packet, DropReason::k_not_ours);
+      }
+      make_arp_reply(frame, parsed, nic_.mac());
+      return send_to_client(packet);
+    case PacketKind::kIcmpEcho:
+      if (!to_us) return drop(packet, DropReason::k_other_mac);
+      if (!table_->value.is_vip(header_at<Ipv4Header>(frame, parsed.l3_offset).destination)) {
+        return drop(packet, DropReason::k_not_ours);
+      }
+      make_echo_reply(frame, parsed, nic_.mac());
+      return send_to_client(packet);
+    case PacketKind::kTcp:
+      if (!to_us) return drop(packet, DropReason::k_other_mac);
+      return client_segment(packet, parsed);
+  }
+}
+
+void Worker::client_segment(rte_mbuf* packet, ParsedPacket& parsed) {
+  const uint8_t* frame = bytes_of(packet);
+  const auto& ip = header_at<Ipv4Header>(frame, parsed.l3_offset);
+  const auto& tcp = header_at<TcpHeader>(frame, parsed.l4_offset);
+  const auto service = table_->value.find(ip.destination, tcp.destination_port);
+  if (!service) {
+    if (!table_->value.is_vip(ip.destination)) return drop(packet, DropReason::k_not_ours);
+    if ((parsed.tcp_flags & kTcpRst) != 0) return drop(packet, DropReason::k_no_flow_reset);
+    board_.worker.resets_no_service.increment();
+    return answer_with_reset(packet, parsed);
+  }
+  const FlowKey key{ip.source, tcp.source_port, *service};
+  if (FlowEntry* flow = flows_.find(key)) return segment_of_flow(packet, parsed, *flow);
+  segment_without_flow(packet, parsed, key);
+}
+
+void Worker::segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key) {
+  if (is_new_syn(parsed)) return steer_syn(packet, parsed, key);
+  if ((parsed.tcp_flags & kTcpRst) != 0) return drop(packet, DropReason::k_no_flow_reset);
+  board_.worker.resets_no_flow.increment();
+  answer_with_reset(packet, parsed);
+}
+
+void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow) {
+  if (flow.state == FlowState::kHeld) return segment_of_held_flow(packet, parsed, flow);
+  if (!owner_is_current(flow)) return segment_of_lost_flow(packet, parsed, flow);
+  const FlowKey key = flow.key;
+  if (is_new_syn(parsed)) {
+    // We offer the SYN again ourselves until the instance has shown that it is ready.
+    if ((flow.flags & kFlowHoldsSyn) != 0) return segment_of_held_flow(packet, parsed, flow);
+    // The client reuses its port: a new connection, steered afresh.
+    if (flow.state == FlowState::kClosing) {
+      erase_flow(flow);
+      return steer_syn(packet, parsed, key);
+    }
+  }
+
+  const auto& ethernet = header_at<EthernetHeader>(bytes_of(packet), 0);
+  const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
+  flow.last_seen = flow_time(now_ns_);
+  if (!(flow.client_mac == ethernet.source)) flow.client_mac = ethernet.source;
+  flow.vlan_tci = parsed.vlan_tci;
+  if ((parsed.tcp_flags & kTcpRst) != 0) {
+    if ((flow.flags & kFlowHoldsSyn) != 0) {
+      HeldSyn* syn = held_syn_of(flow);
+      rte_pktmbuf_free(syn->packet);
+      forget_held(syn);
+      flow.flags &= static_cast<uint8_t>(~kFlowHoldsSyn);
+      flow.guest_next = 0;
+    }
+    close_flow(flow);
+  } else {
+    if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromClient;
+    // Both have finished, and the client has everything that the guest sent.
+    constexpr uint8_t kBoth = kFlowFinFromClient | kFlowFinFromGuest;
+    if ((flow.flags & kBoth) == kBoth && (parsed.tcp_flags & kTcpAck) != 0 &&
+        tcp.acknowledgment.value() == flow.guest_next) {
+      close_flow(flow);
+    }
+  }
+  forward_to_guest(packet, parsed, flow);
+}
+
+void Worker::segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) {
+  HeldSyn* syn = held_syn_of(flow);
+  if ((parsed.tcp_flags & kTcpRst) != 0) {
+    // Only reached while it waits: an offered SYN's reset goes to the instance, in segment_of_flow().
+    if (!syn->was_delivered) board_.worker.held_packets.decrement();
+    if (!syn->was_delivered) {
+      drop(syn->packet, DropReason::k_client_gave_up);
+    } else {
+      rte_pktmbuf_free(syn->packet);
+    }
+    forget_held(syn);
+    flows_.erase(&flow);
+    return drop(packet, DropReason::k_client_gave_up);
+  }
+  if (!is_new_syn(parsed)) {
+    board_.worker.resets_no_flow.increment();
+    return answer_with_reset(packet, parsed);
+  }
+  const auto& held = *rte_pktmbuf_mtod_offset(syn->packet, const TcpHeader*, syn->l4_offset);
+  const auto& fresh = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
+  if (held.sequence == fresh.sequence || syn->offered) return drop(packet, DropReason::k_hold_duplicate);
+  // Same port, other sequence number: the client has begun anew. The place in the queue stays.
+  std::swap(packet, syn->packet);
+  syn->l4_offset = parsed.l4_offset;
+  flow.client_mac = header_at<EthernetHeader>(bytes_of(syn->packet), 0).source;
+  flow.vlan_tci = parsed.vlan_tci;
+  if (syn->was_delivered) {
+    syn->was_delivered = false;
+    board_.worker.held_packets.increment();
+    rte_pktmbuf_free(packet);
+    return;
+  }
+  drop(packet, DropReason::k_client_gave_up);
+}
+
+// The instance is gone, the sweep that forgets its flows has not come by yet.
+void Worker::segment_of_lost_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow) {
+  if ((flow.flags & kFlowHoldsSyn) != 0) {
+    lose_flow(flow);  // back to waiting
+    return segment_of_held_flow(packet, parsed, flow);
+  }
+  const FlowKey key = flow.key;
+  erase_flow(flow);
+  segment_without_flow(packet, parsed, key);
+}
+
+void Worker::steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key) {
+  const SteeringService& service = table_->value.service(key.service);
+  board_.service(key.service).syns.increment();
+  SlotIndex ready_index;
+  SlotIndex unproven_index;
+  const SlotState* ready = emptiest_ready(service, &ready_index);
+  const SlotState* fresh = unproven(service, &unproven_index);
+  // An instance that is up but unproven gets one SYN, which stays held here in case nothing comes of it.
+  if (ready == nullptr || fresh != nullptr) return hold_syn(packet, parsed, key);
+
+  FlowEntry* flow = flows_.insert(key);
+  if (flow == nullptr) return drop(packet, DropReason::k_flow_table_full);
+  flow->client_mac = header_at<EthernetHeader>(bytes_of(packet), 0).source;
+  flow->vlan_tci = parsed.vlan_tci;
+  open_flow(*flow, ready_index);
+  forward_to_guest(packet, parsed, *flow);
+}
+
+void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key) {
+  const SteeringService& service = table_->value.service(key.service);
+  ServiceLoad& load = board_.service(key.service);
+  SlotIndex index;
+  if (service.refuse && emptiest_ready(service, &index) == nullptr && unproven(service, &index) == nullptr) {
+    load.refused.increment();
+    return answer_with_reset(packet, parsed);
+  }
+  HeldSyn* syn = hold_.held(key.service) < service.hold_syns_max ? hold_.park(key, now_ns_) : nullptr;
+  if (syn == nullptr) {
+    load.hold_full.increment();
+    return answer_with_reset(packet, parsed);
+  }
+  FlowEntry* flow = flows_.insert(key);
+  if (flow == nullptr) {
+    hold_.take(syn);
+    return drop(packet, DropReason::k_flow_table_full);
+  }
+  flow->state = FlowState::kHeld;
+  flow->flags = kFlowHoldsSyn;
+  flow->guest_next = hold_.index_of(syn);
+  flow->last_seen = flow_time(now_ns_);
+  flow->client_mac = header_at<EthernetHeader>(bytes_of(packet), 0).source;
+  flow->vlan_tci = parsed.vlan_tci;
+  set_length(packet, parsed.frame_length);
+  syn->packet = packet;
+  syn->l4_offset = parsed.l4_offset;
+  board_.worker.held_packets.increment();
+  serve_held(key.service);
+  if (!syn->offered && hold_.waiting(key.service) == 1) tell(LoadEdge::kDemand, key.service, SlotIndex{});
+}
+
+void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow) {
+  set_length(packet, parsed.frame_length);
+  if (parsed.vlan_tci != kNoVlan) strip_vlan(packet, parsed);
+  rewrites_[flow.key.service.value].to_guest(bytes_of(packet), parsed);
+  queue_to_guest(flow.slot, packet);
+}
+
+void Worker::answer_with_reset(rte_mbuf* packet, const ParsedPacket& parsed) {
+  set_length(packet, make_reset_reply(bytes_of(packet), parsed));
+  send_to_client(packet);
+}
+
+}  // namespace cheshire

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// Steering of new flows, and the SYNs that wait for an instance.
+#include <rte_mbuf.h>
+
+#include "dataplane/answer.h"
+#include "dataplane/worker.h"
+
+namespace cheshire {
+
+// Ready, accepting, and the least in flight; among equals the first, so that a light load stays together and
+// the others can go. Nullptr: nobody.
+Worker::SlotState* Worker::emptiest_ready(const SteeringService& service, SlotIndex* index) {
+  SlotState* best = nullptr;
+  for (uint16_t i = 0; i < service.slot_count; ++i) {
+    const SlotIndex candidate{static_cast<uint16_t>(service.first_slot + i)};
+    SlotState& slot = slots_[candidate.value];
+    if (!slot.alive() || !slot.ready || slot.role != SlotRole::kAccepting) continue;
+    if (best != nullptr && slot.in_flight >= best->in_flight) continue;
+    best = &slot;
+    *index = candidate;
+  }
+  return best;
+}
+
+// Its rings are up, it has not answered a SYN yet, and none is on its way to it.
+Worker::SlotState* Worker::unproven(const SteeringService& service, SlotIndex* index) {
+  for (uint16_t i = 0; i < service.slot_count; ++i) {
+    const SlotIndex candidate{static_cast<uint16_t>(service.first_slot + i)};
+    SlotState& slot = slots_[candidate.value];
+    if (!slot.alive() || slot.ready || slot.role != SlotRole::kAccepting || slot.offered != nullptr) continue;
+    *index = candidate;
+    return &slot;
+  }
+  return nullptr;
+}
+
+void Worker::serve_held() {
+  for (uint16_t index = 0; index < options_.services; ++index) {
+    if (hold_.held(ServiceIndex{index}) != 0) serve_held(ServiceIndex{index});
+  }
+}
+
+void Worker::serve_held(ServiceIndex index) {
+  const SteeringService& service = table_->value.service(index);
+  const auto expired = [&](const HeldSyn& syn) {
+    return now_ns_ - syn.arrival_ns >= service.hold_time_max_ns;
+  };
+
+  for (HeldSyn* syn = hold_.first_offered(index); syn != nullptr;) {
+    HeldSyn* next = hold_.next(syn);
+    SlotIndex ready_index;
+    if (expired(*syn)) {
+      expire(syn);
+    } else if (now_ns_ - syn->first_offered_ns >= kGiveToAnotherAfterNs &&
+               emptiest_ready(service, &ready_index) != nullptr) {
+      withdraw(syn);
+    } else if (now_ns_ >= syn->offer_again_ns) {
+      static_cast<void>(deliver_copy(syn->slot, syn));
+    }
+    syn = next;
+  }
+
+  for (HeldSyn* syn = hold_.first_waiting(index); syn != nullptr;) {
+    HeldSyn* next = hold_.next(syn);
+    SlotIndex slot_index;
+    if (expired(*syn)) {
+      expire(syn);
+    } else if (unproven(service, &slot_index) != nullptr) {
+      if (!offer_to(slot_index, syn)) break;
+    } else if (SlotState* slot = emptiest_ready(service, &slot_index); slot != nullptr) {
+      if (slot->queue.room() == 0) break;
+      release_to(slot_index, syn);
+    } else {
+      break;  // they are in order of arrival: the next one has waited less
+    }
+    syn = next;
+  }
+  update_held_levels(index);
+}
+
+// To an instance that is ready: the SYN itself, and nothing stays behind.
+void Worker::release_to(SlotIndex index, HeldSyn* syn) {
+  FlowEntry* flow = flows_.find(syn->key);
+  rte_mbuf* packet = syn->packet;
+  if (syn->was_delivered) {
+    board_.worker.generated.increment();
+  } else {
+    board_.worker.held_packets.decrement();
+  }
+  forget_held(syn);
+  flow->flags = 0;
+  flow->guest_next = 0;
+  open_flow(*flow, index);
+  // It was checked when it came in; parsing again is cheaper than keeping the offsets of every held SYN.
+  ParsedPacket parsed =
+      parse_frame({rte_pktmbuf_mtod(packet, uint8_t*), packet->data_len}, {.ipv4 = true, .l4 = true});
+  forward_to_guest(packet, parsed, *flow);
+}
+
+// To an instance that has yet to show that it is ready: a copy.
+bool Worker::offer_to(SlotIndex index, HeldSyn* syn) {
+  if (!deliver_copy(index, syn)) return false;
+  FlowEntry* flow = flows_.find(syn->key);
+  hold_.offer(syn, index);
+  syn->first_offered_ns = now_ns_;
+  slots_[index.value].offered = syn;
+  board_.slot(index).unanswered_since_ns.set(now_ns_);
+  open_flow(*flow, index);
+  return true;
+}
+
+bool Worker::deliver_copy(SlotIndex index, HeldSyn* syn) {
+  syn->offer_again_ns = now_ns_ + kOfferAgainNs;
+  if (slots_[index.value].queue.room() == 0) return false;
+  rte_mbuf* copy = rte_pktmbuf_copy(syn->packet, options_.pool, 0, UINT32_MAX);
+  if (copy == nullptr) {
+    board_.worker.no_memory.increment();
+    return false;
+  }
+  if (syn->was_delivered) {
+    board_.worker.generated.increment();
+  } else {
+    syn->was_delivered = true;
+    board_.worker.held_packets.decrement();
+  }
+  FlowEntry addressed = *flows_.find(syn->key);
+  addressed.slot = index;
+  ParsedPacket parsed =
+      parse_frame({rte_pktmbuf_mtod(copy, uint8_t*), copy->data_len}, {.ipv4 = true, .l4 = true});
+  forward_to_guest(copy, parsed, addressed);
+  return true;
+}
+
+// Back to waiting: the instance is gone, or takes too long while another one is ready.
+void Worker::withdraw(HeldSyn* syn) {
+  FlowEntry* flow = flows_.find(syn->key);
+  close_flow(*flow);
+  flow->state = FlowState::kHeld;
+  SlotState& slot = slots_[syn->slot.value];
+  if (slot.offered == syn) slot.offered = nullptr;
+  hold_.back_to_waiting(syn);
+}
+
+// Nobody became ready in time: the client sees a refusal, not a hang.
+void Worker::expire(HeldSyn* syn) {
+  board_.service(syn->key.service).hold_expired.increment();
+  rte_mbuf* packet = syn->packet;
+  FlowEntry* flow = flows_.find(syn->key);
+  if (syn->was_delivered) {
+    board_.worker.generated.increment();
+  } else {
+    board_.worker.held_packets.decrement();
+  }
+  forget_held(syn);
+  flow->flags = 0;
+  erase_flow(*flow);
+  const ParsedPacket parsed =
+      parse_frame({rte_pktmbuf_mtod(packet, uint8_t*), packet->data_len}, {.ipv4 = true, .l4 = true});
+  answer_with_reset(packet, parsed);
+}
+
+void Worker::forget_held(HeldSyn* syn) {
+  const ServiceIndex service = syn->key.service;
+  if (syn->offered) {
+    SlotState& slot = slots_[syn->slot.value];
+    if (slot.offered == syn) {
+      slot.offered = nullptr;
+      board_.slot(syn->slot).unanswered_since_ns.set(0);
+    }
+  }
+  hold_.take(syn);
+  update_held_levels(service);
+}
+
+void Worker::update_held_levels(ServiceIndex service) {
+  ServiceLoad& load = board_.service(service);
+  const HeldSyn* oldest = hold_.first_waiting(service);
+  load.waiting_syns.set(hold_.waiting(service));
+  load.held_syns.set(hold_.held(service));
+  load.waiting_since_ns.set(oldest == nullptr ? 0 : oldest->arrival_ns);
+}
+
+}  // namespace cheshire

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What changes from outside (steering table, ports coming and going) and what time brings (ageing, sweeps).
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+#include "check.h"
+#include "dataplane/answer.h"
+#include "dataplane/worker.h"
+
+namespace cheshire {
+namespace {
+
+// Per housekeeping: enough to take a million flows away in some 100 rounds, few enough not to be felt.
+constexpr size_t kSweepBuckets = 2048;
+constexpr size_t kAgeBucketsMax = 1024;
+constexpr uint64_t kAgeRoundNs = kNsPerSecond;  // each flow is looked at once in that time
+
+}  // namespace
+
+void Worker::take_steering_table() {
+  const auto* latest = steering_.latest();
+  if (latest == nullptr || latest->version == table_version_) return;
+  for (size_t index = 0; index < latest->value.services().size(); ++index) {
+    rewrites_[index] = ServiceRewrite(latest->value.services()[index]);
+  }
+  table_ = latest;
+  table_version_ = latest->version;
+  for (uint16_t index = 0; index < slots_.size(); ++index) {
+    const SteeringSlot& wanted = latest->value.slot(SlotIndex{index});
+    SlotState& slot = slots_[index];
+    if (!(slot.generation == wanted.generation)) {
+      if (slot.generation.value != 0) end_instance(SlotIndex{index});
+      if (wanted.generation.value != 0) begin_instance(SlotIndex{index}, wanted);
+    }
+    slot.role = wanted.role;
+  }
+  rebuild_polled();
+  steering_.pass(options_.reader, table_version_);
+}
+
+void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {
+  SlotState& slot = slots_[index.value];
+  slot.generation = wanted.generation;
+  slot.service = wanted.service;
+  slot.role = wanted.role;
+  slot.dead = false;
+  slot.ready = false;
+  slot.soft_limit_told = false;
+  slot.in_flight = 0;
+  board_.slot(index).in_flight.set(0);
+  attach_if_expected(index);
+}
+
+void Worker::end_instance(SlotIndex index) {
+  SlotState& slot = slots_[index.value];
+  if (!slot.dead) {
+    detach(index);
+    sweeps_.push_back({{index, slot.generation}, 0});
+  }
+  slot.generation = Generation{};
+  slot.role = SlotRole::kEmpty;
+  slot.dead = false;
+  slot.ready = false;
+}
+
+void Worker::take_port_messages() {
+  PortMessage message;
+  bool changed = false;
+  while (port_messages_.pop(message)) {
+    const SlotIndex index{message.slot};
+    SlotState& slot = slots_[message.slot];
+    changed = true;
+    if (message.kind == PortMessage::Kind::kUp) {
+      slot.port = message.port;
+      SlotLoad& load = board_.slot(index);
+      load.connected_ns.set(message.connected_ns);
+      load.ring_up_ns.set(message.ring_up_ns);
+      load.messages_ns.set(message.messages_ns);
+      attach_if_expected(index);
+      continue;
+    }
+    const bool was_alive = slot.alive();
+    if (was_alive) {
+      detach(index);
+      slot.dead = true;
+      sweeps_.push_back({{index, slot.generation}, 0});
+      board_.slot(index).dead_generation.publish(slot.generation.value);
+      tell(LoadEdge::kDead, slot.service, index);
+    }
+    slot.port = nullptr;
+    // Taken out of polled_ before the sender may go on and free what is behind the port.
+    rebuild_polled();
+    downs_acknowledged_.publish(downs_acknowledged_.get() + 1);
+  }
+  if (changed) rebuild_polled();
+}
+
+void Worker::attach_if_expected(SlotIndex index) {
+  SlotState& slot = slots_[index.value];
+  if (!slot.alive()) return;
+  board_.slot(index).attached_generation.publish(slot.generation.value);
+  tell(LoadEdge::kAttached, slot.service, index);
+}
+
+// No packet goes to this instance any more; what was queued for it has nowhere to go.
+void Worker::detach(SlotIndex index) {
+  SlotState& slot = slots_[index.value];
+  for (; !slot.queue.empty(); slot.queue.pop(1)) {
+    board_.worker.held_packets.decrement();
+    board_.slot(index).drops.increment();
+    drop(*slot.queue.front(), DropReason::k_guest_gone);
+  }
+  if (slot.ready_unreported) {
+    slot.ready_unreported = false;
+    --ready_unreported_;
+  }
+  board_.slot(index).attached_generation.publish(0);
+  board_.slot(index).unanswered_since_ns.set(0);
+}
+
+void Worker::rebuild_polled() {
+  polled_.clear();
+  for (uint16_t index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].alive()) polled_.push_back(SlotIndex{index});  // within what was reserved at start
+  }
+}
+
+void Worker::advance_sweeps() {
+  if (sweeps_.empty()) return;
+  Sweep& sweep = sweeps_.front();
+  sweep.cursor = flows_.sweep(sweep.cursor, kSweepBuckets, [&](FlowEntry& flow) {
+    if (flow.state != FlowState::kHeld && flow.slot == sweep.instance.slot &&
+        flow.generation == sweep.instance.generation) {
+      lose_flow(flow);
+    }
+  });
+  if (sweep.cursor != 0) return;
+  board_.slot(sweep.instance.slot).swept_generation.publish(sweep.instance.generation.value);
+  sweeps_.erase(sweeps_.begin());
+}
+
+// The instance of this flow is gone.
+void Worker::lose_flow(FlowEntry& flow) {
+  if ((flow.flags & kFlowHoldsSyn) != 0) return withdraw(held_syn_of(flow));
+  if (flow.state == FlowState::kOpen) {
+    board_.slot(flow.slot).resets_to_client.increment();
+    if (rte_mbuf* packet = rte_pktmbuf_alloc(options_.pool); packet != nullptr) {
+      const SteeringService& service = table_->value.service(flow.key.service);
+      const uint16_t length =
+          write_reset(rte_pktmbuf_mtod(packet, uint8_t*), {.nic_mac = nic_.mac(),
+                                                           .client_mac = flow.client_mac,
+                                                           .vlan_tci = flow.vlan_tci,
+                                                           .vip = service.vip,
+                                                           .vip_port = service.port,
+                                                           .client_ip = flow.key.client_ip,
+                                                           .client_port = flow.key.client_port,
+                                                           .sequence = flow.guest_next});
+      packet->data_len = length;
+      packet->pkt_len = length;
+      board_.worker.generated.increment();
+      send_to_client(packet);
+    } else {
+      // The client's next packet finds no flow and is answered with a reset then.
+      board_.worker.no_memory.increment();
+    }
+  }
+  erase_flow(flow);
+}
+
+void Worker::age_flows() {
+  const uint64_t elapsed_ns = now_ns_ - aged_ns_;
+  const size_t due =
+      static_cast<size_t>(std::min(elapsed_ns, kAgeRoundNs) * flows_.bucket_count() / kAgeRoundNs);
+  if (due == 0) return;
+  aged_ns_ = now_ns_;
+  if (flows_.size() == 0) return;
+  const uint32_t now = flow_time(now_ns_);
+  const uint32_t handshake = flow_duration(options_.config.handshake_timeout_ns);
+  const uint32_t idle = flow_duration(options_.config.idle_timeout_ns);
+  const uint32_t closing = flow_duration(options_.config.closing_timeout_ns);
+  age_cursor_ = flows_.sweep(age_cursor_, std::min(due, kAgeBucketsMax), [&](FlowEntry& flow) {
+    if ((flow.flags & kFlowHoldsSyn) != 0) return;  // the hold queue has its own clock
+    const uint32_t quiet = now - flow.last_seen;
+    const uint32_t limit = flow.state == FlowState::kOpen      ? idle
+                           : flow.state == FlowState::kSynSent ? handshake
+                                                               : closing;
+    if (quiet >= limit) erase_flow(flow);
+  });
+}
+
+void Worker::open_flow(FlowEntry& flow, SlotIndex index) {
+  SlotState& slot = slots_[index.value];
+  flow.slot = index;
+  flow.generation = slot.generation;
+  flow.state = FlowState::kSynSent;
+  flow.last_seen = flow_time(now_ns_);
+  SlotLoad& load = board_.slot(index);
+  load.flows_opened.increment();
+  load.last_opened_ns.set(now_ns_);
+  load.in_flight.set(++slot.in_flight);
+  slot.touched = true;
+  const uint32_t soft = table_->value.service(flow.key.service).in_flight_soft;
+  if (slot.in_flight < soft) {
+    slot.soft_limit_told = false;
+  } else if (!slot.soft_limit_told) {
+    slot.soft_limit_told = true;
+    tell(LoadEdge::kSoftLimit, flow.key.service, index);
+  }
+}
+
+// The flow is no longer in flight; its entry stays for stragglers.
+void Worker::close_flow(FlowEntry& flow) {
+  if (flow.state != FlowState::kSynSent && flow.state != FlowState::kOpen) return;
+  flow.state = FlowState::kClosing;
+  SlotState& slot = slot_of(flow);
+  SlotLoad& load = board_.slot(flow.slot);
+  load.flows_closed.increment();
+  if (!(slot.generation == flow.generation)) return;  // counted with an instance that is gone
+  CHECK(slot.in_flight > 0);
+  load.in_flight.set(--slot.in_flight);
+  slot.touched = true;
+  if (slot.in_flight == 0 && slot.role == SlotRole::kDraining)
+    tell(LoadEdge::kDrained, slot.service, flow.slot);
+}
+
+void Worker::erase_flow(FlowEntry& flow) {
+  close_flow(flow);
+  flows_.erase(&flow);
+}
+
+}  // namespace cheshire
