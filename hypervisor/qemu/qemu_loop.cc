@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "hypervisor/qemu/qemu_loop.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace cheshire {
+namespace {
+
+constexpr int kEventsPerTurn = 64;
+constexpr std::array kSources = {QemuVm::Source::kProcess, QemuVm::Source::kSerial, QemuVm::Source::kStderr,
+                                 QemuVm::Source::kQmp};
+constexpr uint64_t kSourceBits = 2;
+static_assert(kSources.size() == 1U << kSourceBits);
+
+constexpr uint64_t key_of(uint64_t serial, QemuVm::Source source) {
+  return serial << kSourceBits | static_cast<uint64_t>(source);
+}
+
+bool add_to_epoll(int epoll, int fd, uint64_t key) {
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = key}};
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<QemuLoop>> QemuLoop::create(QemuOptions options, QemuBinary binary,
+                                                   QemuMailbox& mailbox) {
+  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid() || !add_to_epoll(epoll.get(), mailbox.wake.get(), key_of(kNoVm, kSources[0]))) {
+    return Error{ErrorCode::kUnavailable, std::string("epoll: ") + std::strerror(errno)};
+  }
+  return std::unique_ptr<QemuLoop>(
+      new QemuLoop(std::move(options), std::move(binary), mailbox, std::move(epoll)));
+}
+
+QemuLoop::QemuLoop(QemuOptions options, QemuBinary binary, QemuMailbox& mailbox, UniqueFd epoll)
+    : options_(std::move(options)), binary_(std::move(binary)), mailbox_(mailbox), epoll_(std::move(epoll)) {
+  describe();
+}
+
+void QemuLoop::run() {
+  pthread_setname_np(pthread_self(), "qemu-driver");
+  settle_on_cpus();
+  if (options_.probe) start_probe(*options_.probe, monotonic_ns());
+  while (!shutting_down_ || !vms_.empty() || (probe_ && probe_->vm() != nullptr)) {
+    wait_for_events();
+    take_commands(monotonic_ns());
+    on_time(monotonic_ns());
+    advance_probe(monotonic_ns());
+  }
+}
+
+void QemuLoop::settle_on_cpus() const {
+  if (options_.cpus.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const uint32_t cpu : options_.cpus) {
+    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
+  }
+  if (sched_setaffinity(0, sizeof set, &set) < 0) {
+    spdlog::warn("qemu: cannot run on the CPUs that were chosen for it: {}", std::strerror(errno));
+  }
+}
+
+void QemuLoop::wait_for_events() {
+  std::array<epoll_event, kEventsPerTurn> events;
+  const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, wait_ms(monotonic_ns()));
+  const uint64_t now_ns = monotonic_ns();
+  for (int i = 0; i < count; ++i) on_ready(events[static_cast<size_t>(i)].data.u64, now_ns);
+}
+
+int QemuLoop::wait_ms(uint64_t now_ns) const {
+  uint64_t due_ns = probe_ ? probe_->due_ns() : QemuVm::kNever;
+  for (const auto& [serial, vm] : vms_) due_ns = std::min(due_ns, vm->due_ns());
+  if (due_ns == QemuVm::kNever) return -1;
+  if (due_ns <= now_ns) return 0;
+  return static_cast<int>(std::min<uint64_t>((due_ns - now_ns) / kNsPerMs + 1, 1000));
+}
+
+void QemuLoop::on_ready(uint64_t key, uint64_t now_ns) {
+  const Serial serial = key >> kSourceBits;
+  const auto source = static_cast<QemuVm::Source>(key & (kSources.size() - 1));
+  QemuVm* vm = find(serial);
+  if (vm == nullptr) return;  // the mailbox, or a VM that is gone
+  const int fd = vm->descriptor(source);
+  if (fd < 0) return;
+  // After the end of the process its descriptors are closed, and epoll has forgotten them by itself.
+  if (!vm->on_ready(source, now_ns) && vm->descriptor(source) == fd) {
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  }
+  forget_if_ended(serial);
+}
+
+void QemuLoop::take_commands(uint64_t now_ns) {
+  for (QemuCommand& command : mailbox_.take_commands()) {
+    if (auto* order = std::get_if<BootOrder>(&command)) {
+      boot(std::move(*order), now_ns);
+    } else if (const auto* to_stop = std::get_if<StopOrder>(&command)) {
+      stop(to_stop->id, now_ns);
+    } else {
+      shut_down();
+    }
+  }
+}
+
+void QemuLoop::on_time(uint64_t now_ns) {
+  for (const auto& [serial, vm] : vms_) vm->on_time(now_ns);
+}
+
+void QemuLoop::boot(BootOrder order, uint64_t now_ns) {
+  CHECK(!serial_of_.contains(order.id));
+  switch (order.accelerator) {
+    case Accelerator::kKvm:
+      return spawn(order, QemuAccelerator::kKvm);
+    case Accelerator::kTcg:
+      return spawn(order, QemuAccelerator::kTcg);
+    case Accelerator::kAuto:
+      break;
+  }
+  if (verdict_) return spawn(order, verdict_->works ? QemuAccelerator::kKvm : QemuAccelerator::kTcg);
+  waiting_.push_back(std::move(order));
+  if (!probe_) start_probe(waiting_.back(), now_ns);
+}
+
+void QemuLoop::spawn(const BootOrder& order, QemuAccelerator accelerator) {
+  Result<std::unique_ptr<QemuVm>> vm =
+      QemuVm::start(order, {.program = binary_.path, .accelerator = accelerator});
+  if (!vm) return tell_exit(order.id, "could not start QEMU: " + vm.error().what);
+  const Serial serial = ++last_serial_;
+  watch(serial, *vm.value());
+  mailbox_.tell({.kind = DriverEventKind::kSpawned,
+                 .id = order.id,
+                 .time_ns = monotonic_ns(),
+                 .pid = vm.value()->pid(),
+                 .reason = {}});
+  serial_of_[order.id] = serial;
+  vms_[serial] = std::move(vm).value();
+}
+
+void QemuLoop::stop(InstanceId id, uint64_t now_ns) {
+  if (const auto serial = serial_of_.find(id); serial != serial_of_.end()) {
+    vms_.at(serial->second)->stop(now_ns, options_.stop_grace_ns);
+    return;
+  }
+  const auto order =
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const BootOrder& o) { return o.id == id; });
+  if (order == waiting_.end()) return;
+  waiting_.erase(order);
+  tell_exit(id, "stopped");
+}
+
+void QemuLoop::shut_down() {
+  shutting_down_ = true;
+  waiting_.clear();
+  for (const auto& [serial, vm] : vms_) vm->kill();
+  if (probe_ && probe_->vm() != nullptr) probe_->vm()->kill();
+}
+
+void QemuLoop::forget_if_ended(Serial serial) {
+  const auto entry = vms_.find(serial);
+  if (entry == vms_.end() || !entry->second->exit_reason()) return;
+  const std::unique_ptr<QemuVm> vm = std::move(entry->second);
+  vms_.erase(entry);
+  serial_of_.erase(vm->order().id);
+  tell_exit(vm->order().id, *vm->exit_reason());
+}
+
+void QemuLoop::start_probe(const BootOrder& image, uint64_t now_ns) {
+  probe_ = std::make_unique<KvmProbe>(image, binary_.path, now_ns);
+  probe_serial_ = ++last_serial_;
+  if (probe_->vm() != nullptr) watch(probe_serial_, *probe_->vm());
+  describe();
+}
+
+void QemuLoop::advance_probe(uint64_t now_ns) {
+  if (!probe_) return;
+  probe_->on_turn(now_ns);
+  if (verdict_ || !probe_->verdict()) return;
+  verdict_ = probe_->verdict();
+  spdlog::info("{}", describe());
+  for (BootOrder& order : std::exchange(waiting_, {})) boot(std::move(order), now_ns);
+}
+
+std::string QemuLoop::describe() {
+  std::string text = "qemu " + binary_.version + ", accel ";
+  if (verdict_) {
+    text += verdict_->works ? "kvm" : "tcg (kvm does not work here: " + verdict_->words + ")";
+  } else {
+    text += probe_ ? "auto (kvm is being tried)" : "auto (kvm was not tried yet)";
+  }
+  mailbox_.describe(text);
+  return text;
+}
+
+void QemuLoop::watch(Serial serial, const QemuVm& vm) {
+  for (const QemuVm::Source source : kSources) {
+    const bool watched = add_to_epoll(epoll_.get(), vm.descriptor(source), key_of(serial, source));
+    if (!watched) spdlog::error("{}: epoll: {}", vm.order().name, std::strerror(errno));
+  }
+}
+
+QemuVm* QemuLoop::find(Serial serial) const {
+  if (serial == kNoVm) return nullptr;
+  if (probe_ && serial == probe_serial_) return probe_->vm();
+  const auto vm = vms_.find(serial);
+  return vm != vms_.end() ? vm->second.get() : nullptr;
+}
+
+void QemuLoop::tell_exit(InstanceId id, std::string reason) {
+  mailbox_.tell({.kind = DriverEventKind::kExited,
+                 .id = id,
+                 .time_ns = monotonic_ns(),
+                 .pid = 0,
+                 .reason = std::move(reason)});
+}
+
+}  // namespace cheshire
