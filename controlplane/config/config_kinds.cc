@@ -63,7 +63,7 @@ std::string range_of(const EndpointValue& /*value*/) {
   return "IPv4 address:port";
 }
 std::string range_of(const NamedMapsValue& value) {
-  return "1 to " + std::to_string(value.max) + " names";
+  return "a map of 1 to " + std::to_string(value.max) + " names";
 }
 
 // ---- default in words

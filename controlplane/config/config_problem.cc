@@ -39,7 +39,7 @@ std::vector<ConfigProblem> ProblemList::take_sorted() {
         .file = file_,
         .place = {},
         .key = "",
-        .message = std::to_string(left_out_) + " more problems are not shown; mend those above first"});
+        .message = "at least " + std::to_string(left_out_) + " more problems; mend these first"});
     left_out_ = 0;
   }
   return std::move(problems_);

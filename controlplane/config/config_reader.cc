@@ -32,6 +32,16 @@ ConfigPlace KeyPlaces::nearest(std::string path) const {
   }
 }
 
+// What stands in a map that could not be read is as bad as the map.
+bool KeyPlaces::usable(std::string path) const {
+  while (!bad_.contains(path)) {
+    const size_t dot = path.rfind('.');
+    if (dot == std::string::npos) return true;
+    path.resize(dot);
+  }
+  return false;
+}
+
 void ConfigReader::read(const YamlNode& root, const std::vector<Key>& keys) {
   if (root.kind == YamlNode::Kind::kNull) {
     problems_.error({}, "", "the file says nothing; examples/cheshire.yaml is a config to start from");
@@ -59,6 +69,11 @@ bool ConfigReader::usable_name(const YamlNode& name, const std::string& prefix,
   if (name.kind != YamlNode::Kind::kScalar) {
     const std::string where = prefix.empty() ? "" : prefix.substr(0, prefix.size() - 1);
     problems_.error(name.place, where, std::string("a key is ") + kind_words(name.kind) + "; write one word");
+    return false;
+  }
+  if (name.text == "<<") {
+    problems_.error(name.place, prefix + name.text,
+                    "merge keys are not supported; write the keys out, or alias a whole map");
     return false;
   }
   const auto [first, fresh] = seen.emplace(name.text, name.place);
@@ -99,7 +114,8 @@ void ConfigReader::read_entry(const Section& section, const YamlNode& name, cons
 void ConfigReader::read_scalar(const Key& key, const std::string& path, const YamlNode& name,
                                const YamlNode& value) {
   if (value.kind == YamlNode::Kind::kNull) {
-    return bad(name.place, path, "has no value; write " + range_words(key) + ", or remove the key");
+    return bad(name.place, path,
+               "has no value; write " + range_words(key) + (key.required ? "" : ", or remove the key"));
   }
   if (value.kind != YamlNode::Kind::kScalar) {
     return bad(value.place, path,
@@ -143,9 +159,9 @@ void ConfigReader::report_unknown(const Section& section, const std::string& pat
     words.push_back(word);
     list += (list.empty() ? "" : ", ") + std::string(word);
   }
-  if (name.text == "<<") {
-    problems_.error(name.place, path,
-                    "merge keys are not supported; write the keys out, or alias a whole map");
+  if (std::any_of(section.keys.begin(), section.keys.end(),
+                  [&](const Key& key) { return key.path == section.group + name.text; })) {
+    problems_.error(name.place, path, "has a dot; write a map for each part, as in hold: {time_max: 3s}");
     return;
   }
   problems_.error(name.place, path,

@@ -24,7 +24,7 @@ class KeyPlaces {
   [[nodiscard]] bool given(const std::string& path) const { return places_.contains(path); }
   // Holds a value to reason about: the file's or the default. A check on a bad value would only complain
   // twice.
-  [[nodiscard]] bool usable(const std::string& path) const { return !bad_.contains(path); }
+  [[nodiscard]] bool usable(std::string path) const;
   // The place of the key, or of the nearest map around it that is in the file.
   [[nodiscard]] ConfigPlace nearest(std::string path) const;
 

@@ -25,6 +25,7 @@ struct Sentence {
   std::string_view yaml_cpp;  // how the library's message begins
   const char* plain;
 };
+constexpr const char* kTabMessage = "illegal tab when looking for indentation";
 constexpr std::array kSentences{
     Sentence{"end of map not found",
              "this line does not fit the map above it; indent it like its neighbours, and write key: value"},
@@ -32,7 +33,7 @@ constexpr std::array kSentences{
     Sentence{"end of sequence not found",
              "this line does not fit the list above it; indent it like its neighbours"},
     Sentence{"end of sequence flow not found", "a [ is not closed; write ] after its last item"},
-    Sentence{"illegal tab when looking for indentation", "a tab indents this line; write spaces"},
+    Sentence{kTabMessage, "a tab indents this line; write spaces"},
     Sentence{"illegal map value",
              "a second \": \" on this line; put the value in quotes, or start a new line"},
     Sentence{"illegal map key", "a key cannot stand here; start a new line for it"},
@@ -47,6 +48,16 @@ constexpr std::array kSentences{
     Sentence{"the referenced anchor is not defined",
              "an alias without its anchor; write &name before the value it stands for"},
 };
+
+// Whether the line's indentation has a tab: yaml-cpp blames what comes after it.
+bool indented_by_tab(std::string_view text, int line) {
+  for (int current = 1; current < line; ++current) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return false;
+    text.remove_prefix(end + 1);
+  }
+  return text.substr(0, text.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+}
 
 std::string plain_sentence(const std::string& message) {
   for (const Sentence& sentence : kSentences) {
@@ -243,7 +254,9 @@ bool YamlTree::parse(std::string_view text, ProblemList& problems) {
   } catch (const TreeFault& fault) {
     problems.error(place_of(fault.mark), "", fault.msg);
   } catch (const YAML::Exception& exception) {
-    problems.error(place_of(exception.mark), "", plain_sentence(exception.msg));
+    const ConfigPlace place = place_of(exception.mark);
+    const bool tab = indented_by_tab(text, place.line);
+    problems.error(place, "", plain_sentence(tab ? kTabMessage : exception.msg));
   } catch (const std::exception& exception) {
     problems.error({}, "", plain_sentence(exception.what()));
   }

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// cheshire: the command line client.
+//
+//   cheshire status [--json] [--name NAME | --socket PATH] [--watch]   what a running daemon does
+//   cheshire check FILE                                                is this config fine?
+//
+// Exit codes: 0 fine, 1 no daemon reachable, 2 bad usage or config.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include "controlplane/config/config_yaml.h"
+#include "tools/status_view.h"
+#include "tools/telemetry_client.h"
+
+namespace {
+
+using cheshire::Error;
+using cheshire::ErrorCode;
+using cheshire::Json;
+using cheshire::Result;
+using cheshire::TelemetryClient;
+
+constexpr int kNoDaemon = 1;
+constexpr int kBadUsage = 2;
+constexpr std::chrono::seconds kWatchPeriod{1};
+
+struct StatusOptions {
+  bool json = false;
+  bool watch = false;
+  std::string name;
+  std::string socket;
+};
+
+// Without a name: the only daemon that answers.
+Result<TelemetryClient> connect_to_the_only_one() {
+  const std::vector<std::string> names = cheshire::daemon_names();
+  std::vector<TelemetryClient> clients;
+  std::string alive;
+  std::string tried;
+  for (const std::string& name : names) {
+    const std::string path = cheshire::telemetry_socket_path(name);
+    tried += " " + path;
+    Result<TelemetryClient> client = TelemetryClient::connect(path);
+    if (!client.ok()) continue;
+    clients.push_back(std::move(client).value());
+    alive += " " + name;
+  }
+  if (clients.size() == 1) return std::move(clients.front());
+  if (clients.empty()) {
+    if (tried.empty()) tried = " " + cheshire::telemetry_socket_path("NAME");
+    return Error{ErrorCode::kNotFound, "no daemon answers; tried" + tried};
+  }
+  return Error{ErrorCode::kInvalidArgument, "several daemons run; choose one with --name:" + alive};
+}
+
+Result<TelemetryClient> connect(const StatusOptions& options) {
+  if (!options.socket.empty()) return TelemetryClient::connect(options.socket);
+  if (!options.name.empty()) {
+    return TelemetryClient::connect(cheshire::telemetry_socket_path(options.name));
+  }
+  return connect_to_the_only_one();
+}
+
+Result<Json> fetch_status(TelemetryClient& client) {
+  Json status = Json::object();
+  for (const char* topic : {"services", "instances", "workers", "drops", "cold_starts"}) {
+    Result<Json> answer = client.ask_all(std::string("/cheshire/") + topic);
+    if (!answer.ok()) return answer;
+    status[topic] = std::move(answer).value();
+  }
+  return status;
+}
+
+int fail(const Error& error) {
+  std::cerr << "cheshire: " << error.what << "\n";
+  if (error.code == ErrorCode::kInvalidArgument) return kBadUsage;
+  std::cerr
+      << "Start one with `cheshired CONFIG`, as root if need be, or name another: --name NAME (the name in "
+         "its config) or --socket PATH.\n";
+  return kNoDaemon;
+}
+
+void print_status(const Json& status, const StatusOptions& options) {
+  if (options.json) {
+    // One line each when they follow one another.
+    std::cout << status.dump(options.watch ? -1 : 2, ' ', false, Json::error_handler_t::replace) << "\n";
+  } else {
+    // Home and clear, so that a terminal shows the newest only.
+    if (options.watch && ::isatty(STDOUT_FILENO) != 0) std::cout << "\033[H\033[2J";
+    std::cout << cheshire::render_status(status);
+  }
+  std::cout << std::flush;
+}
+
+int run_status(const StatusOptions& options) {
+  Result<TelemetryClient> client = connect(options);
+  if (!client.ok()) return fail(client.error());
+  while (true) {
+    const Result<Json> status = fetch_status(client.value());
+    if (!status.ok()) return fail(status.error());
+    print_status(status.value(), options);
+    if (!options.watch || !std::cout) return 0;
+    std::this_thread::sleep_for(kWatchPeriod);
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Talks to cheshired, the daemon that makes servers appear when a client looks for them.",
+               "cheshire");
+  app.require_subcommand(1);
+  StatusOptions options;
+  CLI::App* const status = app.add_subcommand("status", "Show what a running daemon does");
+  status->add_flag("--json", options.json, "Print the daemon's own answers");
+  status->add_flag("--watch", options.watch, "Again every second, until interrupted");
+  CLI::Option* const name = status->add_option("--name", options.name, "The daemon's name, from its config");
+  status->add_option("--socket", options.socket, "The daemon's DPDK telemetry socket")->excludes(name);
+  std::string config_file;
+  CLI::App* const check = app.add_subcommand("check", "Check a config, as `cheshired --check` does");
+  check->add_option("FILE", config_file, "The config, a YAML file")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadUsage;  // 0 is --help
+  }
+  return check->parsed() ? cheshire::check_config_file(config_file, std::cout) : run_status(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& exception) {
+    std::cerr << "cheshire: " << exception.what() << "\n";
+    return kBadUsage;
+  }
+}
