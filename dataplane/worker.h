@@ -115,6 +115,7 @@ class Worker {
   void flush_to_guests();
   void flush_slot(SlotIndex index, SlotState& slot);
   void transmit();
+  void report_ready();
   void send_to_client(rte_mbuf* packet);
   void queue_to_guest(SlotIndex index, rte_mbuf* packet);
   void drop(rte_mbuf* packet, DropReason reason);
@@ -131,7 +132,7 @@ class Worker {
   void segment_of_lost_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
   void steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
   void hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key);
-  void forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
+  void forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceIndex service, SlotIndex slot);
   void answer_with_reset(rte_mbuf* packet, const ParsedPacket& parsed);
 
   // worker_from_guest.cc

@@ -23,9 +23,9 @@ void strip_vlan(rte_mbuf* packet, ParsedPacket& parsed) {
   uint8_t* frame = bytes_of(packet);
   std::memmove(frame + sizeof(VlanTag), frame, 2 * sizeof(MacAddress));
   rte_pktmbuf_adj(packet, sizeof(VlanTag));
-  parsed.l3_offset -= sizeof(VlanTag);
-  parsed.l4_offset -= sizeof(VlanTag);
-  parsed.frame_length -= sizeof(VlanTag);
+  for (uint16_t* position : {&parsed.l3_offset, &parsed.l4_offset, &parsed.frame_length}) {
+    *position = static_cast<uint16_t>(*position - sizeof(VlanTag));
+  }
 }
 
 void set_length(rte_mbuf* packet, uint16_t length) {
@@ -148,18 +148,18 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
       close_flow(flow);
     }
   }
-  forward_to_guest(packet, parsed, flow);
+  forward_to_guest(packet, parsed, flow.key.service, flow.slot);
 }
 
 void Worker::segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) {
   HeldSyn* syn = held_syn_of(flow);
   if ((parsed.tcp_flags & kTcpRst) != 0) {
     // Only reached while it waits: an offered SYN's reset goes to the instance, in segment_of_flow().
-    if (!syn->was_delivered) board_.worker.held_packets.decrement();
-    if (!syn->was_delivered) {
-      drop(syn->packet, DropReason::k_client_gave_up);
-    } else {
+    if (syn->was_delivered) {
       rte_pktmbuf_free(syn->packet);
+    } else {
+      board_.worker.held_packets.decrement();
+      drop(syn->packet, DropReason::k_client_gave_up);
     }
     forget_held(syn);
     flows_.erase(&flow);
@@ -205,14 +205,15 @@ void Worker::steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& ke
   const SlotState* ready = emptiest_ready(service, &ready_index);
   const SlotState* fresh = unproven(service, &unproven_index);
   // An instance that is up but unproven gets one SYN, which stays held here in case nothing comes of it.
-  if (ready == nullptr || fresh != nullptr) return hold_syn(packet, parsed, key);
+  const bool may_hold = hold_.held(key.service) < service.hold_syns_max && hold_.size() < hold_.syns_max();
+  if (ready == nullptr || (fresh != nullptr && may_hold)) return hold_syn(packet, parsed, key);
 
   FlowEntry* flow = flows_.insert(key);
   if (flow == nullptr) return drop(packet, DropReason::k_flow_table_full);
   flow->client_mac = header_at<EthernetHeader>(bytes_of(packet), 0).source;
   flow->vlan_tci = parsed.vlan_tci;
   open_flow(*flow, ready_index);
-  forward_to_guest(packet, parsed, *flow);
+  forward_to_guest(packet, parsed, key.service, ready_index);
 }
 
 void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key) {
@@ -244,14 +245,14 @@ void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKe
   syn->l4_offset = parsed.l4_offset;
   board_.worker.held_packets.increment();
   serve_held(key.service);
-  if (!syn->offered && hold_.waiting(key.service) == 1) tell(LoadEdge::kDemand, key.service, SlotIndex{});
+  if (hold_.waiting(key.service) == 1) tell(LoadEdge::kDemand, key.service, SlotIndex{});
 }
 
-void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow) {
+void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceIndex service, SlotIndex slot) {
   set_length(packet, parsed.frame_length);
   if (parsed.vlan_tci != kNoVlan) strip_vlan(packet, parsed);
-  rewrites_[flow.key.service.value].to_guest(bytes_of(packet), parsed);
-  queue_to_guest(flow.slot, packet);
+  rewrites_[service.value].to_guest(bytes_of(packet), parsed);
+  queue_to_guest(slot, packet);
 }
 
 void Worker::answer_with_reset(rte_mbuf* packet, const ParsedPacket& parsed) {

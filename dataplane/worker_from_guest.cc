@@ -28,6 +28,11 @@ bool insert_vlan(rte_mbuf* packet, uint16_t tci) {
   return true;
 }
 
+bool is_syn_ack(const ParsedPacket& parsed) {
+  constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
+  return (parsed.tcp_flags & kSynAck) == kSynAck;
+}
+
 bool sequence_after(uint32_t a, uint32_t b) {
   return static_cast<int32_t>(a - b) > 0;
 }
@@ -123,22 +128,24 @@ void Worker::guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket
 void Worker::note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPacket& parsed,
                                 const TcpHeader& tcp) {
   flow.last_seen = flow_time(now_ns_);
-  if (flow.state == FlowState::kSynSent && (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == (kTcpSyn | kTcpAck)) {
-    flow.state = FlowState::kOpen;
-    if ((flow.flags & kFlowHoldsSyn) != 0) {
-      HeldSyn* syn = held_syn_of(flow);
-      if (!slots_[index.value].ready) became_ready(index, syn->arrival_ns, syn->first_offered_ns);
+  const uint32_t next = tcp.sequence.value() + tcp_sequence_length(parsed);
+  if (is_syn_ack(parsed)) {
+    HeldSyn* syn = (flow.flags & kFlowHoldsSyn) != 0 ? held_syn_of(flow) : nullptr;
+    if (!slots_[index.value].ready) {
+      became_ready(index, syn != nullptr ? syn->arrival_ns : 0, syn != nullptr ? syn->first_offered_ns : 0);
+    }
+    if (syn != nullptr) {
       rte_pktmbuf_free(syn->packet);  // a copy of it was delivered
       forget_held(syn);
       flow.flags &= static_cast<uint8_t>(~kFlowHoldsSyn);
-    } else if (!slots_[index.value].ready) {
-      became_ready(index, 0, 0);
     }
-    flow.guest_next = tcp.sequence.value() + tcp_sequence_length(parsed);
+    if (flow.state == FlowState::kSynSent) {
+      flow.state = FlowState::kOpen;
+      flow.guest_next = next;
+    }
     return;
   }
   if ((flow.flags & kFlowHoldsSyn) != 0) return;  // guest_next is not in use yet
-  const uint32_t next = tcp.sequence.value() + tcp_sequence_length(parsed);
   if (sequence_after(next, flow.guest_next)) flow.guest_next = next;
   if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromGuest;
   if ((parsed.tcp_flags & kTcpRst) != 0) close_flow(flow);
@@ -161,8 +168,7 @@ void Worker::became_ready(SlotIndex index, uint64_t syn_seen_ns, uint64_t syn_de
 void Worker::guest_segment_without_flow(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed) {
   board_.slot(index).drops.increment();
   if ((parsed.tcp_flags & kTcpRst) != 0) return drop(packet, DropReason::k_guest_no_flow);
-  constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
-  if ((parsed.tcp_flags & kSynAck) == kSynAck && !slots_[index.value].ready) became_ready(index, 0, 0);
+  if (is_syn_ack(parsed) && !slots_[index.value].ready) became_ready(index, 0, 0);
   answer_guest_with_reset(index, packet, parsed);
 }
 

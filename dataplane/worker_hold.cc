@@ -4,6 +4,7 @@
 // Steering of new flows, and the SYNs that wait for an instance.
 #include <rte_mbuf.h>
 
+#include "check.h"
 #include "dataplane/answer.h"
 #include "dataplane/worker.h"
 
@@ -83,6 +84,8 @@ void Worker::serve_held(ServiceIndex index) {
 // To an instance that is ready: the SYN itself, and nothing stays behind.
 void Worker::release_to(SlotIndex index, HeldSyn* syn) {
   FlowEntry* flow = flows_.find(syn->key);
+  CHECK(flow != nullptr);  // a held SYN has a flow entry for as long as it is held
+  const ServiceIndex service = syn->key.service;
   rte_mbuf* packet = syn->packet;
   if (syn->was_delivered) {
     board_.worker.generated.increment();
@@ -96,7 +99,7 @@ void Worker::release_to(SlotIndex index, HeldSyn* syn) {
   // It was checked when it came in; parsing again is cheaper than keeping the offsets of every held SYN.
   ParsedPacket parsed =
       parse_frame({rte_pktmbuf_mtod(packet, uint8_t*), packet->data_len}, {.ipv4 = true, .l4 = true});
-  forward_to_guest(packet, parsed, *flow);
+  forward_to_guest(packet, parsed, service, index);
 }
 
 // To an instance that has yet to show that it is ready: a copy.
@@ -106,7 +109,8 @@ bool Worker::offer_to(SlotIndex index, HeldSyn* syn) {
   hold_.offer(syn, index);
   syn->first_offered_ns = now_ns_;
   slots_[index.value].offered = syn;
-  board_.slot(index).unanswered_since_ns.set(now_ns_);
+  SlotLoad& load = board_.slot(index);
+  if (load.unanswered_since_ns.get() == 0) load.unanswered_since_ns.set(now_ns_);
   open_flow(*flow, index);
   return true;
 }
@@ -125,11 +129,9 @@ bool Worker::deliver_copy(SlotIndex index, HeldSyn* syn) {
     syn->was_delivered = true;
     board_.worker.held_packets.decrement();
   }
-  FlowEntry addressed = *flows_.find(syn->key);
-  addressed.slot = index;
   ParsedPacket parsed =
       parse_frame({rte_pktmbuf_mtod(copy, uint8_t*), copy->data_len}, {.ipv4 = true, .l4 = true});
-  forward_to_guest(copy, parsed, addressed);
+  forward_to_guest(copy, parsed, syn->key.service, index);
   return true;
 }
 
@@ -165,10 +167,7 @@ void Worker::forget_held(HeldSyn* syn) {
   const ServiceIndex service = syn->key.service;
   if (syn->offered) {
     SlotState& slot = slots_[syn->slot.value];
-    if (slot.offered == syn) {
-      slot.offered = nullptr;
-      board_.slot(syn->slot).unanswered_since_ns.set(0);
-    }
+    if (slot.offered == syn) slot.offered = nullptr;
   }
   hold_.take(syn);
   update_held_levels(service);
