@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "unikernel/ip.h"
+
+#include <cstring>
+
+#include "unikernel/checksum.h"
+#include "unikernel/tcp_segment.h"
+
+namespace grin {
+namespace {
+
+constexpr std::uint16_t kArpRequest = 1;
+constexpr std::uint16_t kArpReply = 2;
+constexpr std::uint16_t kHardwareEthernet = 1;
+constexpr std::uint8_t kEchoReply = 0;
+constexpr std::uint8_t kEchoRequest = 8;
+constexpr std::uint16_t kFragmentBits = 0x3fff;  // more fragments, offset
+
+// RFC 1122 3.2.1.3: never a source.
+bool is_unicast(std::uint32_t ip) {
+  const std::uint32_t net = ip >> 24;
+  return net != 0 && net != 127 && net < 224;
+}
+
+void write_ethernet(std::span<std::byte> frame, const MacAddress& to, const MacAddress& from,
+                    std::uint16_t ether_type) {
+  auto& ethernet = header_at<EthernetHeader>(frame, 0);
+  ethernet.destination = to;
+  ethernet.source = from;
+  ethernet.ether_type.set(ether_type);
+}
+
+}  // namespace
+
+void Ip::input(std::span<const std::byte> frame) {
+  if (!input_frame(frame)) ++options_.counters->bad_frames;
+}
+
+bool Ip::input_frame(Bytes frame) {
+  if (frame.size() < sizeof(EthernetHeader)) return false;
+  const auto& ethernet = header_at<EthernetHeader>(frame, 0);
+  const bool for_us = ethernet.destination == options_.mac;
+  if (!for_us && ethernet.destination != kBroadcastMac) return false;
+  const Bytes packet = frame.subspan(sizeof(EthernetHeader));
+  switch (ethernet.ether_type.get()) {
+    case kEtherTypeArp:
+      return input_arp(packet);
+    case kEtherTypeIpv4:
+      return for_us && input_ipv4(packet, ethernet.source);
+    default:
+      return false;
+  }
+}
+
+bool Ip::input_arp(Bytes packet) {
+  if (packet.size() < sizeof(ArpPacket)) return false;
+  const auto& request = header_at<ArpPacket>(packet, 0);
+  if (request.hardware_type.get() != kHardwareEthernet || request.protocol_type.get() != kEtherTypeIpv4 ||
+      request.hardware_size != sizeof(MacAddress) || request.protocol_size != sizeof(Be32)) {
+    return false;
+  }
+  // Requests for others and gratuitous ones are everyday broadcasts.
+  if (request.operation.get() != kArpRequest || request.target_ip.get() != options_.ip) return true;
+  const std::span<std::byte> room = options_.frames->next_frame();
+  if (room.empty()) {
+    ++options_.counters->tx_full;
+    return true;
+  }
+  const std::span<std::byte> frame = room.first(sizeof(EthernetHeader) + sizeof(ArpPacket));
+  write_ethernet(frame, request.sender_mac, options_.mac, kEtherTypeArp);
+  auto& reply = header_at<ArpPacket>(frame, sizeof(EthernetHeader));
+  reply = request;
+  reply.operation.set(kArpReply);
+  reply.sender_mac = options_.mac;
+  reply.sender_ip.set(options_.ip);
+  reply.target_mac = request.sender_mac;
+  reply.target_ip = request.sender_ip;
+  options_.frames->send(frame.size());
+  return true;
+}
+
+bool Ip::input_ipv4(Bytes packet, const MacAddress& source_mac) {
+  if (packet.size() < sizeof(Ipv4Header)) return false;
+  const auto& header = header_at<Ipv4Header>(packet, 0);
+  const std::size_t header_size_bytes = (header.version_and_words & 0xfU) * std::size_t{4};
+  const std::size_t total_size_bytes = header.total_size_bytes.get();
+  if (header.version_and_words >> 4 != 4 || header_size_bytes < sizeof(Ipv4Header) ||
+      header_size_bytes > total_size_bytes || total_size_bytes > packet.size()) {
+    return false;
+  }
+  if (finish_checksum(partial_checksum(packet.first(header_size_bytes))) != 0) return false;
+  if ((header.fragment.get() & kFragmentBits) != 0) return false;
+  if (header.destination.get() != options_.ip || !is_unicast(header.source.get())) return false;
+  // Short frames are padded to 60 bytes: only what the header says is the packet.
+  const Bytes message = packet.subspan(header_size_bytes, total_size_bytes - header_size_bytes);
+  switch (header.protocol) {
+    case kIpProtocolTcp:
+      return input_tcp(message, header, source_mac);
+    case kIpProtocolIcmp:
+      return input_icmp(message, header, source_mac);
+    default:
+      return false;
+  }
+}
+
+bool Ip::input_tcp(Bytes message, const Ipv4Header& header, const MacAddress& source_mac) {
+  auto segment = parse_segment(message, header.source.get(), header.destination.get());
+  if (!segment) return false;
+  segment->source_mac = source_mac;
+  options_.tcp->input(*segment);
+  return true;
+}
+
+bool Ip::input_icmp(Bytes message, const Ipv4Header& request, const MacAddress& source_mac) {
+  constexpr std::size_t kHeaders_bytes = sizeof(EthernetHeader) + sizeof(Ipv4Header);
+  if (message.size() < sizeof(IcmpHeader) || message.size() > kMaxFrameSize_bytes - kHeaders_bytes) return false;
+  if (finish_checksum(partial_checksum(message)) != 0) return false;
+  const auto& icmp = header_at<IcmpHeader>(message, 0);
+  if (icmp.type != kEchoRequest || icmp.code != 0) return true;
+  const std::span<std::byte> room = options_.frames->next_frame();
+  if (room.empty()) {
+    ++options_.counters->tx_full;
+    return true;
+  }
+  const std::span<std::byte> frame = room.first(kHeaders_bytes + message.size());
+  write_ethernet(frame, source_mac, options_.mac, kEtherTypeIpv4);
+  auto& ip = header_at<Ipv4Header>(frame, sizeof(EthernetHeader));
+  ip = request;
+  ip.version_and_words = 0x45;
+  ip.total_size_bytes.set(static_cast<std::uint16_t>(sizeof(Ipv4Header) + message.size()));
+  ip.time_to_live = 64;
+  ip.source = request.destination;
+  ip.destination = request.source;
+  ip.checksum.set(0);
+  const auto ip_bytes = frame.subspan(sizeof(EthernetHeader), sizeof(Ipv4Header));
+  store_checksum(ip.checksum, finish_checksum(partial_checksum(ip_bytes)));
+  std::memcpy(frame.data() + kHeaders_bytes, message.data(), message.size());
+  auto& reply = header_at<IcmpHeader>(frame, kHeaders_bytes);
+  reply.type = kEchoReply;
+  reply.checksum.set(0);
+  store_checksum(reply.checksum, finish_checksum(partial_checksum(frame.subspan(kHeaders_bytes))));
+  options_.frames->send(frame.size());
+  return true;
+}
+
+}  // namespace grin

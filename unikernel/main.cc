@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// grin: answers HTTP from the first microsecond on. This file is the boot order and the main loop.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "unikernel/abi.h"
+#include "unikernel/clock.h"
+#include "unikernel/cmdline.h"
+#include "unikernel/console.h"
+#include "unikernel/hash.h"
+#include "unikernel/http_server.h"
+#include "unikernel/idle.h"
+#include "unikernel/io.h"
+#include "unikernel/ip.h"
+#include "unikernel/memory.h"
+#include "unikernel/power.h"
+#include "unikernel/tcp.h"
+#include "unikernel/text.h"
+#include "unikernel/virtio_net.h"
+
+extern "C" std::byte image_end[];  // grin.ld
+
+namespace grin {
+namespace {
+
+using cheshire::abi::HvmMemmapEntry;
+using cheshire::abi::HvmStartInfo;
+
+// A frame in may lead to this many frames out before the main loop looks again.
+constexpr std::size_t kSendReserve = 4;
+// Received frames per look at timers and finished work.
+constexpr int kReceiveBurst = 32;
+constexpr std::uint64_t kDefaultMemory_bytes = 8U << 20;
+constexpr std::size_t kMaxCmdline_bytes = 4096;
+
+struct System {
+  Config config;
+  Clock clock;
+  VirtioNet net;
+  Idle idle;
+  Counters counters;
+  Ip ip;
+  Tcp tcp;
+  HttpServer http;
+};
+constinit System system_state = {};
+
+void read_cmdline(const HvmStartInfo& info, Config& config) {
+  if (info.magic != cheshire::abi::kHvmStartMagic) panic("no start info");
+  if (info.cmdline_address == 0) return;
+  const char* const text = reinterpret_cast<const char*>(info.cmdline_address);
+  std::size_t size = 0;
+  while (size < kMaxCmdline_bytes && text[size] != '\0') ++size;
+  const CmdlineError error = parse_cmdline({text, size}, config);
+  if (!error.what.empty()) panic(error.what, error.option);
+}
+
+// The RAM behind the image, up to the end of the map's entry that the image lies in.
+std::span<std::byte> free_memory(const HvmStartInfo& info) {
+  const auto start = reinterpret_cast<std::uintptr_t>(image_end);
+  std::uint64_t end = kDefaultMemory_bytes;
+  if (info.version >= 1 && info.memmap_count != 0) {
+    const std::span map(reinterpret_cast<const HvmMemmapEntry*>(info.memmap_address), info.memmap_count);
+    for (const HvmMemmapEntry& entry : map) {
+      if (entry.type != cheshire::abi::kMemmapTypeRam) continue;
+      if (entry.address <= start && entry.address + entry.size_bytes > start) {
+        end = entry.address + entry.size_bytes;
+      }
+    }
+  }
+  constexpr std::uint64_t kMaxEnd = 0xc000'0000;  // below the devices
+  if (end > kMaxEnd) end = kMaxEnd;
+  return {image_end, static_cast<std::size_t>(end - start)};
+}
+
+// Tells instances apart and keys the hashes. RDRAND where there is one; the TSC alone varies by the jitter of the
+// VMM's start.
+std::uint64_t make_secret() {
+  constexpr std::uint32_t kHasRdrand = 1U << 30;
+  std::uint64_t random = 0;
+  if ((cpuid(1).ecx & kHasRdrand) != 0) asm volatile("rdrand %0" : "=r"(random) : : "cc");
+  return mix64(mix64(read_tsc(), random), 0x6772'696e'6772'696eULL);
+}
+
+void start_protocols(System& s, Arena arena) {
+  constexpr std::size_t kPerConnection = Tcp::kBytesPerConnection + HttpServer::kBytesPerConnection;
+  // Entry 0 of every table, and rounding.
+  constexpr std::size_t kFixed_bytes = HttpServer::kFixedBytes + kPerConnection + 16 * Arena::kAlignment_bytes;
+  if (arena.left_bytes() < kFixed_bytes + 1024 * kPerConnection) panic("less than 8 MiB of memory");
+  std::size_t capacity = (arena.left_bytes() - kFixed_bytes) / kPerConnection;
+  if (capacity > kMaxConnections) capacity = kMaxConnections;
+  const std::uint64_t secret = make_secret();
+  const bool ok =
+      s.tcp.init({.frames = &s.net,
+                  .application = &s.http,
+                  .counters = &s.counters,
+                  .mac = s.net.mac(),
+                  .ip = s.config.ip,
+                  .port = s.config.port,
+                  .max_segment_bytes = static_cast<std::uint16_t>(s.net.mtu_bytes() - 40),
+                  .listen_from_us = s.config.listen_delay_ms * std::uint64_t{1000},
+                  .secret = secret},
+                 arena, capacity) &&
+      s.http.init({.tcp = &s.tcp,
+                   .counters = &s.counters,
+                   .token = mix64(secret, secret >> 32),
+                   .body_size_bytes = s.config.body_size_bytes,
+                   .service_us = s.config.service_us,
+                   .worker_count = s.config.worker_count},
+                  arena, capacity);
+  if (!ok) panic("tables do not fit the memory");
+  s.ip.init({.frames = &s.net,
+             .tcp = &s.tcp,
+             .counters = &s.counters,
+             .mac = s.net.mac(),
+             .ip = s.config.ip});
+}
+
+void print_boot_line(const System& s, std::string_view clock_source) {
+  TextBuffer<160> line;
+  line.append("grin: up in ").append_decimal(s.clock.now_us()).append(" us, port ");
+  line.append_decimal(s.config.port).append(", ").append_decimal(s.tcp.capacity());
+  line.append(" connections, tsc ").append_decimal(s.clock.tsc_khz()).append(" kHz from ");
+  line.append(clock_source).append("\n");
+  console_write(line.view());
+}
+
+// Returns how many frames were taken; stops early while there is no room to answer.
+int receive_burst(System& s) {
+  int count = 0;
+  while (count < kReceiveBurst && s.net.can_send(kSendReserve)) {
+    const std::span<const std::byte> frame = s.net.receive();
+    if (frame.empty()) break;
+    if (!s.config.silent) s.ip.input(frame);
+    s.net.release();
+    ++count;
+  }
+  return count;
+}
+
+// How long nothing will happen unless the device says so.
+std::uint64_t idle_us(const System& s, std::uint64_t panic_us) {
+  std::uint64_t deadline_us = s.tcp.next_deadline_us();
+  if (s.http.next_deadline_us() < deadline_us) deadline_us = s.http.next_deadline_us();
+  if (panic_us < deadline_us) deadline_us = panic_us;
+  if (deadline_us == kNoDeadline) return kNoDeadline;
+  const std::uint64_t now_us = s.clock.now_us();
+  return deadline_us > now_us ? deadline_us - now_us : 0;
+}
+
+[[noreturn]] void run(System& s) {
+  const bool halts = s.config.idle == IdleMethod::kHalt;
+  const std::uint64_t panic_us =
+      s.config.panic_after_ms == 0 ? kNoDeadline : s.config.panic_after_ms * std::uint64_t{1000};
+  for (;;) {
+    const std::uint64_t now_us = s.clock.now_us();
+    if (now_us >= panic_us) panic("grin.panic_after_ms");
+    s.tcp.begin_turn(now_us);
+    s.http.begin_turn(now_us);
+    s.tcp.run_timers();
+    s.http.run_work();
+    s.tcp.run_pending();
+    const int received = receive_burst(s);
+    s.net.kick();
+    if (received != 0) continue;
+
+    const bool wants_room = s.tcp.has_pending() || !s.net.can_send(kSendReserve);
+    if (!s.net.arm_interrupts(wants_room)) {
+      s.idle.wait(idle_us(s, panic_us));
+      s.net.disarm_interrupts(halts);
+    } else {
+      s.net.disarm_interrupts(false);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace grin
+
+// From start.S, on the boot stack with interrupts off.
+extern "C" [[noreturn]] void grin_main(const cheshire::abi::HvmStartInfo* info) {
+  grin::System& s = grin::system_state;
+  grin::read_cmdline(*info, s.config);
+  const bool halts = s.config.idle == grin::IdleMethod::kHalt;
+  const std::string_view clock_source = s.clock.init(s.config.tsc_khz, halts);
+  if (clock_source.empty()) grin::panic("TSC frequency unknown, give grin.tsc_khz");
+  const grin::Arena arena(grin::free_memory(*info));
+  s.net.init({s.config.devices.data(), s.config.device_count});
+  s.idle.init(s.config.idle, s.net.irq());
+  grin::start_protocols(s, arena);
+  grin::print_boot_line(s, clock_source);
+  grin::run(s);
+}

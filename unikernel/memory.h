@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// Memory is taken once, at start, from what the VMM gave us beyond the image. It reads as zero (abi.h).
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace grin {
+
+class Arena {
+ public:
+  explicit Arena(std::span<std::byte> memory) : memory_(memory) {}
+
+  [[nodiscard]] std::size_t left_bytes() const { return memory_.size() - used_bytes_; }
+
+  // An array of zeroed objects, or an empty span if there is no room.
+  template <typename T>
+  [[nodiscard]] std::span<T> take(std::size_t count) {
+    static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= kAlignment_bytes);
+    const std::size_t size_bytes = (count * sizeof(T) + kAlignment_bytes - 1) & ~(kAlignment_bytes - 1);
+    if (size_bytes > left_bytes()) return {};
+    std::byte* const start = memory_.data() + used_bytes_;
+    used_bytes_ += size_bytes;
+    return {reinterpret_cast<T*>(start), count};
+  }
+
+  static constexpr std::size_t kAlignment_bytes = 64;
+
+ private:
+  std::span<std::byte> memory_;  // starts on a multiple of kAlignment_bytes
+  std::size_t used_bytes_ = 0;
+};
+
+}  // namespace grin

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "unikernel/tcp.h"
+
+#include "unikernel/hash.h"
+
+namespace grin {
+namespace {
+
+std::uint64_t earlier(std::uint64_t left, std::uint64_t right) { return left < right ? left : right; }
+
+}  // namespace
+
+bool Tcp::init(const Options& options, Arena& arena, std::size_t capacity) {
+  options_ = options;
+  const std::size_t count = (capacity < kMaxConnections ? capacity : kMaxConnections) + 1;
+  std::size_t bucket_count = 1;
+  while (bucket_count < count) bucket_count *= 2;
+  bucket_mask_ = bucket_count - 1;
+  buckets_ = arena.take<Index>(bucket_count);
+  connections_ = arena.take<Connection>(count);
+  links_ = arena.take<IndexLink>(count);
+  pending_links_ = arena.take<IndexLink>(count);
+  const std::span<TimerWheel::Entry> entries = arena.take<TimerWheel::Entry>(count);
+  receive_memory_ = arena.take<std::byte>(count * kReceiveBuffer_bytes);
+  wheel_.init(links_, entries);
+  return !buckets_.empty() && !connections_.empty() && !links_.empty() && !pending_links_.empty() &&
+         !entries.empty() && !receive_memory_.empty();
+}
+
+Index& Tcp::bucket_of(std::uint32_t ip, std::uint16_t port) {
+  const std::uint64_t key = (std::uint64_t{ip} << 16) | port;
+  return buckets_[mix64(key, options_.secret) & bucket_mask_];
+}
+
+ConnectionId Tcp::find(std::uint32_t ip, std::uint16_t port) {
+  Index id = bucket_of(ip, port);
+  while (id != kNoIndex && (connections_[id].remote_ip != ip || connections_[id].remote_port != port)) {
+    id = connections_[id].hash_next;
+  }
+  return id;
+}
+
+ConnectionId Tcp::allocate(std::uint32_t ip, std::uint16_t port) {
+  // A connection in TIME-WAIT has nothing to lose but a duplicate that nobody waits for.
+  const bool full = free_ == kNoIndex && never_used_ == connections_.size();
+  if (full && !time_wait_.empty()) free(time_wait_.first);
+  Index id = free_;
+  if (id != kNoIndex) {
+    free_ = connections_[id].hash_next;
+    connections_[id] = {};
+  } else if (never_used_ < connections_.size()) {
+    id = never_used_++;
+  } else {
+    return kNoIndex;
+  }
+  ++used_count_;
+  Connection& c = connections_[id];
+  c.remote_ip = ip;
+  c.remote_port = port;
+  Index& bucket = bucket_of(ip, port);
+  c.hash_next = bucket;
+  bucket = id;
+  return id;
+}
+
+void Tcp::detach(ConnectionId id) {
+  if (!connections_[id].attached) return;
+  connections_[id].attached = false;
+  options_.application->on_gone(id);
+}
+
+void Tcp::free(ConnectionId id) {
+  detach(id);
+  Connection& c = connections_[id];
+  if (c.state == TcpState::kTimeWait) {
+    time_wait_.remove(links_, id);
+    --time_wait_count_;
+  } else {
+    wheel_.cancel(id);
+  }
+  if (c.output_pending) pending_.remove(pending_links_, id);
+  Index* link = &bucket_of(c.remote_ip, c.remote_port);
+  while (*link != id) link = &connections_[*link].hash_next;
+  *link = c.hash_next;
+  c.state = TcpState::kFree;
+  c.hash_next = free_;
+  free_ = id;
+  --used_count_;
+}
+
+// All wait equally long, so a list in order of arrival replaces the wheel.
+void Tcp::enter_time_wait(ConnectionId id) {
+  detach(id);
+  wheel_.cancel(id);
+  Connection& c = connections_[id];
+  c.state = TcpState::kTimeWait;
+  c.timer = TimerKind::kNone;
+  c.deadline_us = now_us_ + kTimeWait_us;
+  time_wait_.push_back(links_, id);
+  ++time_wait_count_;
+}
+
+TimerKind Tcp::wanted_timer(const Connection& c) const {
+  if (c.state == TcpState::kTimeWait) return TimerKind::kNone;
+  if (c.send_unacked != c.send_max) {
+    return c.send_window == 0 && c.state != TcpState::kSynReceived ? TimerKind::kPersist
+                                                                   : TimerKind::kRetransmit;
+  }
+  if (c.send_next != c.send_end && c.send_next != c.send_end + 1) return TimerKind::kPersist;
+  return c.state == TcpState::kFinWait2 ? TimerKind::kFinWait2 : TimerKind::kIdle;
+}
+
+void Tcp::update_timer(ConnectionId id, bool restart) {
+  Connection& c = connections_[id];
+  const TimerKind wanted = wanted_timer(c);
+  if (wanted == TimerKind::kNone || (wanted == c.timer && !restart)) return;
+  c.timer = wanted;
+  std::uint64_t delay_us = c.timeout_us;
+  if (wanted == TimerKind::kIdle) delay_us = kIdle_us;
+  if (wanted == TimerKind::kFinWait2) delay_us = kFinWait2_us;
+  c.deadline_us = now_us_ + delay_us;
+  wheel_.arm(id, c.deadline_us);
+}
+
+void Tcp::on_timeout(ConnectionId id) {
+  Connection& c = connections_[id];
+  switch (c.timer) {
+    case TimerKind::kFinWait2:
+      free(id);
+      return;
+    case TimerKind::kIdle:
+      if (options_.application->on_idle(id)) c.fin_queued = true;
+      output(id);
+      update_timer(id, true);
+      return;
+    case TimerKind::kRetransmit:
+    case TimerKind::kPersist:
+      on_retransmit_timeout(id);
+      return;
+    case TimerKind::kNone:
+      return;
+  }
+}
+
+// RFC 6298 5.4 to 5.7 and RFC 5681 3.1; with a closed window, the probe of RFC 9293 3.8.6.1.
+void Tcp::on_retransmit_timeout(ConnectionId id) {
+  Connection& c = connections_[id];
+  const bool opening = c.state == TcpState::kSynReceived;
+  if (++c.retries > (opening ? kMaxSynRetries : kMaxRetries)) {
+    send_reset(c);
+    free(id);
+    return;
+  }
+  c.timeout_us = static_cast<std::uint32_t>(earlier(std::uint64_t{c.timeout_us} * 2, kMaxTimeout_us));
+  c.timing = false;  // Karn: no sample from what was sent twice
+  c.in_recovery = false;
+  c.duplicate_acks = 0;
+  if (opening) {
+    emit_syn_ack(id);
+  } else if (c.timer == TimerKind::kPersist) {
+    const bool has_byte = c.send_unacked != c.send_end;
+    c.send_next = c.send_unacked;
+    if (emit(id, c.send_unacked, has_byte ? 1 : 0, !has_byte && c.fin_queued)) {
+      c.send_next = c.send_unacked + 1;
+    }
+  } else {
+    const std::uint32_t flight_bytes = c.send_max - c.send_unacked;
+    const std::uint32_t floor_bytes = 2U * c.max_segment_bytes;
+    c.slow_start_threshold_bytes = flight_bytes / 2 > floor_bytes ? flight_bytes / 2 : floor_bytes;
+    c.congestion_window_bytes = c.max_segment_bytes;
+    c.send_next = c.send_unacked;
+    output(id);
+  }
+  update_timer(id, true);
+}
+
+void Tcp::run_timers() {
+  while (!time_wait_.empty() && connections_[time_wait_.first].deadline_us <= now_us_) {
+    free(time_wait_.first);
+  }
+  for (Index id = wheel_.pop_expired(now_us_); id != kNoIndex; id = wheel_.pop_expired(now_us_)) {
+    const std::uint64_t deadline_us = connections_[id].deadline_us;
+    if (deadline_us > now_us_) {
+      wheel_.arm(id, deadline_us);
+    } else {
+      on_timeout(id);
+    }
+  }
+}
+
+std::uint64_t Tcp::next_deadline_us() const {
+  const std::uint64_t wheel_us = wheel_.next_deadline_us();
+  return time_wait_.empty() ? wheel_us : earlier(wheel_us, connections_[time_wait_.first].deadline_us);
+}
+
+void Tcp::run_pending() {
+  // Each once: who meets the full ring again goes to the end of the list.
+  const Index last = pending_.last;
+  while (!pending_.empty()) {
+    const Index id = pending_.pop_front(pending_links_);
+    connections_[id].output_pending = false;
+    output(id);
+    update_timer(id, false);
+    if (id == last) return;
+  }
+}
+
+void Tcp::push(ConnectionId id) {
+  output(id);
+  update_timer(id, false);
+}
+
+void Tcp::resume(ConnectionId id) {
+  Connection& c = connections_[id];
+  offer_buffered(id);
+  report_fin(id);
+  // Tell the peer of a window that has opened by a segment or by half of all (RFC 9293 3.8.6.2.2).
+  const std::uint32_t gain = c.receive_next + receive_window(c) - c.receive_edge;
+  if (gain >= c.max_segment_bytes || gain >= kReceiveBuffer_bytes / 2) c.ack_wanted = true;
+  push(id);
+}
+
+}  // namespace grin

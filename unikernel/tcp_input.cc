@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// Segment arrives: RFC 9293 3.10.7, with the checks of RFC 5961.
+
+#include <cstring>
+
+#include "unikernel/hash.h"
+#include "unikernel/tcp.h"
+
+namespace grin {
+namespace {
+
+constexpr std::uint16_t kDefaultSegment_bytes = 536;  // RFC 9293 3.7.1, without the option
+constexpr std::uint16_t kMinSegment_bytes = 64;       // less would be a waste of our time
+constexpr std::uint32_t kInitialWindow_segments = 10;  // RFC 6928
+constexpr std::uint8_t kFastRetransmitAcks = 3;        // RFC 5681 3.2
+
+std::uint32_t larger(std::uint32_t left, std::uint32_t right) { return left > right ? left : right; }
+
+}  // namespace
+
+void Tcp::input(const Segment& segment) {
+  const ConnectionId id =
+      segment.destination_port == options_.port ? find(segment.source_ip, segment.source_port) : kNoIndex;
+  // RFC 6528: a clock of 4 us plus a keyed hash of the peer.
+  const std::uint64_t peer = (std::uint64_t{segment.source_ip} << 16) | segment.source_port;
+  auto first_sequence =
+      static_cast<std::uint32_t>(now_us_ >> 2) + static_cast<std::uint32_t>(mix64(~peer, options_.secret));
+  if (id == kNoIndex) {
+    input_closed(segment, first_sequence);
+    return;
+  }
+  Connection& c = connections_[id];
+  // RFC 9293 3.10.7.4, MAY-2: a client that reuses its port ends TIME-WAIT.
+  const bool reopens = c.state == TcpState::kTimeWait && segment.has(kTcpSyn) && !segment.has(kTcpAck) &&
+                       !segment.has(kTcpRst) && seq_after(segment.sequence, c.receive_next);
+  if (!reopens) {
+    input_open(id, segment);
+    return;
+  }
+  constexpr std::uint32_t kReopenGap = 0x1'0000;
+  if (!seq_after(first_sequence, c.send_max)) first_sequence = c.send_max + kReopenGap;
+  free(id);
+  input_closed(segment, first_sequence);
+}
+
+// 3.10.7.1 and 3.10.7.2
+void Tcp::input_closed(const Segment& segment, std::uint32_t first_sequence) {
+  if (segment.has(kTcpRst)) return;
+  const std::uint8_t open_flags = segment.flags & (kTcpSyn | kTcpAck | kTcpFin);
+  if (segment.destination_port == options_.port && open_flags == kTcpSyn &&
+      now_us_ >= options_.listen_from_us) {
+    open(segment, first_sequence);
+    return;
+  }
+  send_reset(segment);
+}
+
+void Tcp::open(const Segment& segment, std::uint32_t first_sequence) {
+  const ConnectionId id = allocate(segment.source_ip, segment.source_port);
+  if (id == kNoIndex) {
+    ++options_.counters->table_full;
+    return;
+  }
+  Connection& c = connections_[id];
+  c.remote_mac = segment.source_mac;
+  c.state = TcpState::kSynReceived;
+  c.initial_sequence = first_sequence;
+  c.send_unacked = first_sequence;
+  c.send_next = first_sequence + 1;
+  c.send_max = c.send_next;
+  c.send_end = c.send_next;
+  c.receive_next = segment.sequence + 1;
+  c.receive_edge = c.receive_next;
+  c.max_segment_bytes = segment.max_segment != 0 ? segment.max_segment : kDefaultSegment_bytes;
+  if (c.max_segment_bytes < kMinSegment_bytes) c.max_segment_bytes = kMinSegment_bytes;
+  if (c.max_segment_bytes > options_.max_segment_bytes) c.max_segment_bytes = options_.max_segment_bytes;
+  c.congestion_window_bytes = kInitialWindow_segments * c.max_segment_bytes;
+  c.slow_start_threshold_bytes = ~std::uint32_t{0};
+  c.timeout_us = kFirstTimeout_us;
+  c.timing = true;
+  c.timed_sequence = c.send_next;
+  c.timed_at_us = now_us_;
+  emit_syn_ack(id);
+  update_timer(id, true);
+}
+
+// 3.10.7.4, in its order.
+void Tcp::input_open(ConnectionId id, Segment segment) {
+  Connection& c = connections_[id];
+  if (!accept_sequence(id, segment)) return;
+  if (!accept_ack(id, segment)) return;
+  c.remote_mac = segment.source_mac;
+  if (c.state == TcpState::kTimeWait) return;
+
+  // Cut to the window: what we have already, and what we have no room for.
+  if (seq_before(segment.sequence, c.receive_next)) {
+    const std::uint32_t known = c.receive_next - segment.sequence;
+    segment.payload = segment.payload.subspan(known < segment.payload.size() ? known : segment.payload.size());
+    segment.sequence = c.receive_next;
+    c.ack_wanted = true;
+  }
+  const std::uint32_t window = receive_window(c);
+  if (segment.payload.size() > window) {
+    segment.payload = segment.payload.first(window);
+    segment.flags &= static_cast<std::uint8_t>(~kTcpFin);
+    c.ack_wanted = true;
+  }
+  if (segment.length() != 0) {
+    c.ack_wanted = true;
+    if (segment.sequence == c.receive_next) {
+      process_data(id, segment.payload);
+      if (segment.has(kTcpFin)) process_fin(id);
+    } else {
+      ++options_.counters->out_of_order;
+    }
+  }
+  offer_buffered(id);
+  report_fin(id);
+  output(id);
+  if (c.state == TcpState::kFree) return;
+  update_timer(id, c.timer == TimerKind::kIdle);
+}
+
+// Steps 1, 2 and 4 of 3.10.7.4: sequence number, RST, SYN. False: done with this segment.
+bool Tcp::accept_sequence(ConnectionId id, const Segment& segment) {
+  Connection& c = connections_[id];
+  // A SYN that we have answered already: the answer was lost, or the SYN was held back and came twice.
+  if (c.state == TcpState::kSynReceived && segment.has(kTcpSyn) && !segment.has(kTcpAck | kTcpRst) &&
+      segment.sequence + 1 == c.receive_next) {
+    emit_syn_ack(id);
+    return false;
+  }
+  const std::uint32_t window = receive_window(c);
+  const std::uint32_t from_next = segment.sequence - c.receive_next;
+  const std::uint32_t end = segment.sequence + segment.length();
+  const bool starts_inside = from_next < window || from_next == 0;
+  const bool reaches_inside = seq_before(segment.sequence, c.receive_next) && seq_after(end, c.receive_next);
+  if (segment.has(kTcpRst)) {
+    // RFC 5961 3.2: only the exact number resets; a near miss asks the peer to repeat.
+    if (from_next == 0) {
+      free(id);
+    } else if (starts_inside) {
+      challenge(c);
+    }
+    return false;
+  }
+  if (segment.has(kTcpSyn)) {  // RFC 5961 4.2
+    challenge(c);
+    return false;
+  }
+  if (!starts_inside && !reaches_inside) {
+    c.ack_wanted = true;
+    output(id);
+    return false;
+  }
+  return true;
+}
+
+// Step 5. False: done with this segment, and maybe with the connection.
+bool Tcp::accept_ack(ConnectionId id, const Segment& segment) {
+  Connection& c = connections_[id];
+  if (!segment.has(kTcpAck)) return false;
+  if (c.state == TcpState::kSynReceived) {
+    if (segment.acknowledgment != c.send_max) {
+      send_reset(segment);
+      return false;
+    }
+    establish(id, segment);
+  }
+  if (!process_ack(id, segment)) return false;
+  const bool fin_acked = c.fin_queued && c.send_unacked == c.send_end + 1;
+  if (!fin_acked) return true;
+  if (c.state == TcpState::kFinWait1) c.state = TcpState::kFinWait2;
+  if (c.state == TcpState::kClosing) enter_time_wait(id);
+  if (c.state == TcpState::kLastAck) {
+    free(id);
+    return false;
+  }
+  return true;
+}
+
+void Tcp::establish(ConnectionId id, const Segment& segment) {
+  Connection& c = connections_[id];
+  c.state = TcpState::kEstablished;
+  c.send_window = segment.window;
+  c.window_sequence = segment.sequence;
+  c.window_ack = segment.acknowledgment;
+  c.attached = true;
+  ++options_.counters->opened;
+  options_.application->on_open(id);
+}
+
+bool Tcp::process_ack(ConnectionId id, const Segment& segment) {
+  Connection& c = connections_[id];
+  const std::uint32_t ack = segment.acknowledgment;
+  if (seq_after(ack, c.send_max)) {  // of something that we never sent
+    challenge(c);
+    return false;
+  }
+  if (seq_before(ack, c.send_unacked)) return true;
+  c.retries = 0;
+  const std::uint32_t acked = ack - c.send_unacked;
+  const bool same_window = segment.window == c.send_window;
+  update_send_window(c, segment);
+  if (acked != 0) {
+    on_new_ack(id, acked, ack);
+  } else if (segment.length() == 0 && same_window && c.send_max != c.send_unacked && c.send_window != 0) {
+    on_duplicate_ack(id);
+  }
+  return true;
+}
+
+void Tcp::update_send_window(Connection& c, const Segment& segment) {
+  const bool newer = seq_before(c.window_sequence, segment.sequence) ||
+                     (c.window_sequence == segment.sequence &&
+                      !seq_after(c.window_ack, segment.acknowledgment));
+  if (!newer) return;
+  // A probe into the closed window was most likely thrown away: send it again with what follows it.
+  const bool opens = c.send_window == 0 && segment.window != 0;
+  c.send_window = segment.window;
+  c.window_sequence = segment.sequence;
+  c.window_ack = segment.acknowledgment;
+  if (opens) c.send_next = segment.acknowledgment;
+}
+
+void Tcp::on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t ack) {
+  Connection& c = connections_[id];
+  c.send_unacked = ack;
+  if (seq_before(c.send_next, ack)) c.send_next = ack;
+  c.duplicate_acks = 0;
+  if (c.timing && !seq_before(ack, c.timed_sequence)) {
+    c.timing = false;
+    sample_rtt(c, now_us_ - c.timed_at_us);
+  } else if (c.smoothed_rtt_us != 0) {
+    update_timeout(c);  // progress undoes the back-off
+  }
+  const std::uint32_t segment_bytes = c.max_segment_bytes;
+  if (c.in_recovery && seq_before(ack, c.recovery_end)) {
+    // RFC 6582 3.2, partial acknowledgment: the next hole.
+    const std::uint32_t window = c.congestion_window_bytes;
+    c.congestion_window_bytes = larger(window > acked_bytes ? window - acked_bytes : 0, segment_bytes) + segment_bytes;
+    retransmit_head(id);
+  } else if (c.in_recovery) {
+    c.in_recovery = false;
+    c.congestion_window_bytes = c.slow_start_threshold_bytes;
+  } else if (c.congestion_window_bytes < c.slow_start_threshold_bytes) {
+    c.congestion_window_bytes += acked_bytes < segment_bytes ? acked_bytes : segment_bytes;
+  } else {
+    c.congestion_window_bytes += larger(segment_bytes * segment_bytes / c.congestion_window_bytes, 1);
+  }
+  constexpr std::uint32_t kMaxCongestionWindow_bytes = 1U << 20;  // 16 times what a peer can offer us
+  if (c.congestion_window_bytes > kMaxCongestionWindow_bytes) {
+    c.congestion_window_bytes = kMaxCongestionWindow_bytes;
+  }
+  if (c.attached) {
+    const std::uint32_t stream = ack - c.initial_sequence - 1;
+    const bool fin_acked = c.fin_queued && ack == c.send_end + 1;
+    options_.application->on_acked(id, fin_acked ? stream - 1 : stream);
+  }
+  update_timer(id, true);
+}
+
+// RFC 5681 3.2
+void Tcp::on_duplicate_ack(ConnectionId id) {
+  Connection& c = connections_[id];
+  if (c.duplicate_acks < 255) ++c.duplicate_acks;
+  const std::uint32_t segment_bytes = c.max_segment_bytes;
+  if (c.in_recovery) {
+    c.congestion_window_bytes += segment_bytes;
+    return;
+  }
+  if (c.duplicate_acks != kFastRetransmitAcks) return;
+  c.in_recovery = true;
+  c.recovery_end = c.send_max;
+  c.slow_start_threshold_bytes = larger((c.send_max - c.send_unacked) / 2, 2 * segment_bytes);
+  c.congestion_window_bytes = c.slow_start_threshold_bytes + kFastRetransmitAcks * segment_bytes;
+  retransmit_head(id);
+}
+
+// The payload is the next in order and fits the window.
+void Tcp::process_data(ConnectionId id, Bytes payload) {
+  Connection& c = connections_[id];
+  c.receive_next += static_cast<std::uint32_t>(payload.size());
+  // After the application's close nobody reads any more: acknowledged and thrown away, so that the peer gets to
+  // read the last answer instead of a reset.
+  if (payload.empty() || !c.attached || c.fin_received) return;
+  if (c.buffered_bytes == 0) {
+    const std::size_t taken = options_.application->on_data(id, payload);
+    payload = payload.subspan(taken);
+  }
+  if (payload.empty()) return;
+  std::memcpy(receive_buffer(id).data() + c.buffered_bytes, payload.data(), payload.size());
+  c.buffered_bytes = static_cast<std::uint16_t>(c.buffered_bytes + payload.size());
+}
+
+void Tcp::offer_buffered(ConnectionId id) {
+  Connection& c = connections_[id];
+  if (c.buffered_bytes == 0 || !c.attached) return;
+  const std::span<std::byte> buffer = receive_buffer(id).first(c.buffered_bytes);
+  const std::size_t taken = options_.application->on_data(id, buffer);
+  if (taken == 0) return;
+  c.buffered_bytes = static_cast<std::uint16_t>(c.buffered_bytes - taken);
+  std::memmove(buffer.data(), buffer.data() + taken, c.buffered_bytes);
+}
+
+void Tcp::process_fin(ConnectionId id) {
+  Connection& c = connections_[id];
+  if (c.fin_received) return;
+  c.fin_received = true;
+  ++c.receive_next;
+  switch (c.state) {
+    case TcpState::kEstablished:
+      c.state = TcpState::kCloseWait;
+      break;
+    case TcpState::kFinWait1:
+      c.state = TcpState::kClosing;
+      break;
+    case TcpState::kFinWait2:
+      enter_time_wait(id);
+      break;
+    default:
+      break;
+  }
+}
+
+void Tcp::report_fin(ConnectionId id) {
+  Connection& c = connections_[id];
+  if (!c.fin_received || c.fin_reported || c.buffered_bytes != 0 || !c.attached) return;
+  c.fin_reported = true;
+  options_.application->on_peer_closed(id);
+}
+
+void Tcp::challenge(Connection& c) {
+  const std::uint64_t second = now_us_ >> 20;
+  if (second != challenge_second_) {
+    challenge_second_ = second;
+    challenge_count_ = 0;
+  }
+  if (challenge_count_ >= kMaxChallengeAcks) return;
+  ++challenge_count_;
+  const auto id = static_cast<ConnectionId>(&c - connections_.data());
+  if (!emit(id, c.send_next, 0, false)) ++options_.counters->tx_full;
+}
+
+}  // namespace grin

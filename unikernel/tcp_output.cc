@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What leaves: data, FIN, ACK, SYN-ACK and RST, and the round-trip estimate that retransmission needs.
+
+#include <cstring>
+
+#include "unikernel/checksum.h"
+#include "unikernel/tcp.h"
+
+namespace grin {
+namespace {
+
+constexpr std::uint8_t kTimeToLive = 64;
+constexpr std::uint16_t kDontFragment = 0x4000;
+constexpr std::size_t kIpOffset = sizeof(EthernetHeader);
+constexpr std::size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
+
+}  // namespace
+
+struct Tcp::HeaderFields {
+  const MacAddress& mac;
+  std::uint32_t ip;
+  std::uint16_t port;
+  std::uint16_t local_port;
+  std::uint32_t sequence;
+  std::uint32_t acknowledgment;
+  std::uint16_t window;
+  std::uint8_t flags;
+};
+
+// `frame` is the whole frame, with payload and options already in place.
+void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) {
+  auto& ethernet = header_at<EthernetHeader>(frame, 0);
+  ethernet.destination = fields.mac;
+  ethernet.source = options_.mac;
+  ethernet.ether_type.set(kEtherTypeIpv4);
+
+  const std::size_t ip_size_bytes = frame.size() - kIpOffset;
+  auto& ip = header_at<Ipv4Header>(frame, kIpOffset);
+  ip.version_and_words = 0x45;
+  ip.service = 0;
+  ip.total_size_bytes.set(static_cast<std::uint16_t>(ip_size_bytes));
+  ip.identification.set(0);  // RFC 6864 4.1: never fragmented, so never used
+  ip.fragment.set(kDontFragment);
+  ip.time_to_live = kTimeToLive;
+  ip.protocol = kIpProtocolTcp;
+  ip.checksum.set(0);
+  ip.source.set(options_.ip);
+  ip.destination.set(fields.ip);
+  const auto ip_bytes = frame.subspan(kIpOffset, sizeof(Ipv4Header));
+  store_checksum(ip.checksum, finish_checksum(partial_checksum(ip_bytes)));
+
+  auto& tcp = header_at<TcpHeader>(frame, kTcpOffset);
+  tcp.source_port.set(fields.local_port);
+  tcp.destination_port.set(fields.port);
+  tcp.sequence.set(fields.sequence);
+  tcp.acknowledgment.set(fields.acknowledgment);
+  tcp.flags = fields.flags;
+  tcp.window.set(fields.window);
+  tcp.checksum.set(0);
+  tcp.urgent.set(0);
+  const std::size_t tcp_size_bytes = frame.size() - kTcpOffset;
+  const std::uint64_t pseudo = pseudo_header_sum(options_.ip, fields.ip, kIpProtocolTcp, tcp_size_bytes);
+  store_checksum(tcp.checksum, finish_checksum(partial_checksum(frame.subspan(kTcpOffset), pseudo)));
+}
+
+// Sends bytes [sequence, sequence + size_bytes) and, if `fin`, the FIN behind them; always with an ACK. False if
+// the ring is full.
+bool Tcp::emit(ConnectionId id, std::uint32_t sequence, std::uint32_t size_bytes, bool fin) {
+  Connection& c = connections_[id];
+  const std::span<std::byte> room = options_.frames->next_frame();
+  if (room.empty()) return false;
+  const std::span<std::byte> frame = room.first(kTcpFrameHeaderSize_bytes + size_bytes);
+  if (size_bytes != 0) {
+    options_.application->fill(id, sequence - c.initial_sequence - 1, frame.subspan(kTcpFrameHeaderSize_bytes));
+  }
+  std::uint8_t flags = kTcpAck;
+  if (size_bytes != 0) flags |= kTcpPsh;
+  if (fin) flags |= kTcpFin;
+  const std::uint32_t window = receive_window(c);
+  header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
+  write_headers(frame, {.mac = c.remote_mac,
+                        .ip = c.remote_ip,
+                        .port = c.remote_port,
+                        .local_port = options_.port,
+                        .sequence = sequence,
+                        .acknowledgment = c.receive_next,
+                        .window = static_cast<std::uint16_t>(window),
+                        .flags = flags});
+  options_.frames->send(frame.size());
+  c.ack_wanted = false;
+  c.receive_edge = c.receive_next + window;
+  note_sent(c, sequence, size_bytes + (fin ? 1 : 0));
+  return true;
+}
+
+void Tcp::note_sent(Connection& c, std::uint32_t sequence, std::uint32_t size) {
+  if (size == 0) return;
+  const std::uint32_t end = sequence + size;
+  if (seq_before(sequence, c.send_max)) {
+    ++options_.counters->retransmits;
+    c.timing = false;
+  } else if (!c.timing) {
+    c.timing = true;
+    c.timed_sequence = end;
+    c.timed_at_us = now_us_;
+  }
+  if (seq_after(end, c.send_max)) c.send_max = end;
+}
+
+void Tcp::output(ConnectionId id) {
+  Connection& c = connections_[id];
+  if (c.state == TcpState::kFree) return;
+  while (output_segment(id)) {
+  }
+  if (c.ack_wanted && !c.output_pending && !emit(id, c.send_next, 0, false)) ++options_.counters->tx_full;
+}
+
+// Sends the next segment if there is one and it may go. False if there is nothing more to do now.
+bool Tcp::output_segment(ConnectionId id) {
+  Connection& c = connections_[id];
+  if (c.state == TcpState::kSynReceived || c.state == TcpState::kTimeWait) return false;
+  if (c.send_next == c.send_end + 1) return false;  // FIN and all is sent
+  const std::uint32_t left = c.send_end - c.send_next;
+  const std::uint32_t flight = c.send_next - c.send_unacked;
+  const std::uint32_t window =
+      c.send_window < c.congestion_window_bytes ? c.send_window : c.congestion_window_bytes;
+  const std::uint32_t usable = window > flight ? window - flight : 0;
+  std::uint32_t size = left < usable ? left : usable;
+  if (size > c.max_segment_bytes) size = c.max_segment_bytes;
+  const bool fin = c.fin_queued && size == left;
+  if (size == 0 && !fin) return false;
+  // Silly window avoidance (RFC 9293 3.8.6.2.1): a short segment only if it is the last or nothing is in flight.
+  if (size < left && size < c.max_segment_bytes && flight != 0) return false;
+  if (!emit(id, c.send_next, size, fin)) {
+    if (!c.output_pending) pending_.push_back(pending_links_, id);
+    c.output_pending = true;
+    return false;
+  }
+  c.send_next += size + (fin ? 1 : 0);
+  if (fin && c.state == TcpState::kEstablished) c.state = TcpState::kFinWait1;
+  if (fin && c.state == TcpState::kCloseWait) c.state = TcpState::kLastAck;
+  return true;
+}
+
+void Tcp::retransmit_head(ConnectionId id) {
+  Connection& c = connections_[id];
+  const std::uint32_t left = seq_before(c.send_unacked, c.send_end) ? c.send_end - c.send_unacked : 0;
+  const std::uint32_t size = left < c.max_segment_bytes ? left : c.max_segment_bytes;
+  const bool fin = size == left && c.fin_queued && c.send_max == c.send_end + 1;
+  if (size == 0 && !fin) return;
+  if (!emit(id, c.send_unacked, size, fin)) ++options_.counters->tx_full;
+}
+
+void Tcp::emit_syn_ack(ConnectionId id) {
+  constexpr std::size_t kOptionSize_bytes = 4;
+  Connection& c = connections_[id];
+  const std::span<std::byte> room = options_.frames->next_frame();
+  if (room.empty()) {
+    ++options_.counters->tx_full;
+    return;
+  }
+  const std::span<std::byte> frame = room.first(kTcpFrameHeaderSize_bytes + kOptionSize_bytes);
+  frame[kTcpFrameHeaderSize_bytes] = std::byte{2};  // maximum segment size
+  frame[kTcpFrameHeaderSize_bytes + 1] = std::byte{kOptionSize_bytes};
+  header_at<Be16>(frame, kTcpFrameHeaderSize_bytes + 2).set(options_.max_segment_bytes);
+  header_at<TcpHeader>(frame, kTcpOffset).data_offset = (sizeof(TcpHeader) + kOptionSize_bytes) / 4 << 4;
+  write_headers(frame, {.mac = c.remote_mac,
+                        .ip = c.remote_ip,
+                        .port = c.remote_port,
+                        .local_port = options_.port,
+                        .sequence = c.initial_sequence,
+                        .acknowledgment = c.receive_next,
+                        .window = static_cast<std::uint16_t>(kReceiveBuffer_bytes),
+                        .flags = kTcpSyn | kTcpAck});
+  options_.frames->send(frame.size());
+  c.receive_edge = c.receive_next + static_cast<std::uint32_t>(kReceiveBuffer_bytes);
+  if (c.retries != 0) ++options_.counters->retransmits;
+}
+
+// RFC 6298 2.2 and 2.3
+void Tcp::sample_rtt(Connection& c, std::uint64_t rtt_us) {
+  const std::uint64_t bounded_us = rtt_us < kMaxTimeout_us ? rtt_us : kMaxTimeout_us;
+  const auto rtt = static_cast<std::uint32_t>(bounded_us != 0 ? bounded_us : 1);
+  if (c.smoothed_rtt_us == 0) {
+    c.smoothed_rtt_us = rtt;
+    c.rtt_variation_us = rtt / 2;
+  } else {
+    const std::uint32_t old = c.smoothed_rtt_us;
+    const std::uint32_t error = old > rtt ? old - rtt : rtt - old;
+    c.rtt_variation_us = c.rtt_variation_us - c.rtt_variation_us / 4 + error / 4;
+    c.smoothed_rtt_us = old - old / 8 + rtt / 8;
+    if (c.smoothed_rtt_us == 0) c.smoothed_rtt_us = 1;
+  }
+  update_timeout(c);
+}
+
+// RFC 6298 2.3 to 2.5, with a smaller minimum, as in Linux
+void Tcp::update_timeout(Connection& c) {
+  std::uint64_t timeout_us = c.smoothed_rtt_us + std::uint64_t{4} * c.rtt_variation_us;
+  if (timeout_us < kMinTimeout_us) timeout_us = kMinTimeout_us;
+  if (timeout_us > kMaxTimeout_us) timeout_us = kMaxTimeout_us;
+  c.timeout_us = static_cast<std::uint32_t>(timeout_us);
+}
+
+// Answers a segment that belongs to no connection (RFC 9293 3.10.7.1).
+void Tcp::send_reset(const Segment& segment) {
+  const std::span<std::byte> room = options_.frames->next_frame();
+  if (room.empty()) {
+    ++options_.counters->tx_full;
+    return;
+  }
+  const std::span<std::byte> frame = room.first(kTcpFrameHeaderSize_bytes);
+  header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
+  const bool has_ack = segment.has(kTcpAck);
+  write_headers(frame, {.mac = segment.source_mac,
+                        .ip = segment.source_ip,
+                        .port = segment.source_port,
+                        .local_port = segment.destination_port,
+                        .sequence = has_ack ? segment.acknowledgment : 0,
+                        .acknowledgment = has_ack ? 0 : segment.sequence + segment.length(),
+                        .window = 0,
+                        .flags = has_ack ? kTcpRst : static_cast<std::uint8_t>(kTcpRst | kTcpAck)});
+  options_.frames->send(frame.size());
+  ++options_.counters->resets_sent;
+}
+
+// Tells the peer that we have given up on it.
+void Tcp::send_reset(Connection& c) {
+  Segment last;
+  last.source_mac = c.remote_mac;
+  last.source_ip = c.remote_ip;
+  last.source_port = c.remote_port;
+  last.destination_port = options_.port;
+  last.acknowledgment = c.send_next;
+  last.flags = kTcpAck;
+  send_reset(last);
+}
+
+}  // namespace grin

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "unikernel/tcp_segment.h"
+
+#include "unikernel/checksum.h"
+
+namespace grin {
+namespace {
+
+constexpr std::uint8_t kOptionEnd = 0;
+constexpr std::uint8_t kOptionNothing = 1;
+constexpr std::uint8_t kOptionMaxSegment = 2;
+
+std::uint8_t byte_at(std::span<const std::byte> bytes, std::size_t index) {
+  return std::to_integer<std::uint8_t>(bytes[index]);
+}
+
+// RFC 9293 3.1: a malformed list ends the reading, not the segment.
+std::uint16_t find_max_segment(std::span<const std::byte> options) {
+  std::size_t at = 0;
+  while (at < options.size()) {
+    const std::uint8_t kind = byte_at(options, at);
+    if (kind == kOptionEnd) return 0;
+    if (kind == kOptionNothing) {
+      ++at;
+      continue;
+    }
+    if (at + 1 >= options.size()) return 0;
+    const std::size_t size = byte_at(options, at + 1);
+    if (size < 2 || size > options.size() - at) return 0;
+    if (kind == kOptionMaxSegment && size == 4) return header_at<Be16>(options, at + 2).get();
+    at += size;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::optional<Segment> parse_segment(std::span<const std::byte> bytes, std::uint32_t source_ip,
+                                     std::uint32_t destination_ip) {
+  if (bytes.size() < sizeof(TcpHeader)) return std::nullopt;
+  const auto& header = header_at<TcpHeader>(bytes, 0);
+  const std::size_t header_size_bytes = (header.data_offset >> 4) * std::size_t{4};
+  if (header_size_bytes < sizeof(TcpHeader) || header_size_bytes > bytes.size()) return std::nullopt;
+  const std::uint64_t pseudo = pseudo_header_sum(source_ip, destination_ip, kIpProtocolTcp, bytes.size());
+  if (finish_checksum(partial_checksum(bytes, pseudo)) != 0) return std::nullopt;
+
+  Segment segment;
+  segment.source_ip = source_ip;
+  segment.source_port = header.source_port.get();
+  segment.destination_port = header.destination_port.get();
+  segment.sequence = header.sequence.get();
+  segment.acknowledgment = header.acknowledgment.get();
+  segment.flags = header.flags;
+  segment.window = header.window.get();
+  if (segment.has(kTcpSyn) && header_size_bytes > sizeof(TcpHeader)) {
+    segment.max_segment =
+        find_max_segment(bytes.subspan(sizeof(TcpHeader), header_size_bytes - sizeof(TcpHeader)));
+  }
+  segment.payload = bytes.subspan(header_size_bytes);
+  return segment;
+}
+
+}  // namespace grin
