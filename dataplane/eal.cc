@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "dataplane/eal.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+#include "dataplane/packet_queue.h"
+
+namespace cheshire {
+namespace {
+
+constexpr unsigned kWorkerLcore = 1;
+
+// 0000:03:00.0 or 03:00.0, with device arguments behind a comma.
+bool is_pci_address(const std::string& device) {
+  const std::string address = device.substr(0, device.find(','));
+  return address.size() >= 7 && address[address.size() - 2] == '.' && address[address.size() - 5] == ':' &&
+         std::all_of(address.begin(), address.end(),
+                     [](unsigned char c) { return std::isxdigit(c) != 0 || c == ':' || c == '.'; });
+}
+
+const char* dpdk_log_level(const std::string& ours) {
+  if (ours == "trace") return "debug";
+  if (ours == "debug") return "info";
+  return ours == "error" ? "error" : "warning";
+}
+
+}  // namespace
+
+std::vector<std::string> eal_arguments(const Config& config) {
+  const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
+  std::vector<std::string> arguments = {
+      "cheshired",
+      "--in-memory",
+      "--file-prefix=cheshire-" + config.name,
+      "--lcores=0@(0-" + std::to_string(cpus - 1) + "),1@" + std::to_string(config.eal.lcore),
+      "--main-lcore=0",
+      "-m",
+      std::to_string(config.eal.memory_bytes / kMiB),
+      std::string("--log-level=") + dpdk_log_level(config.log_level),
+  };
+  if (!config.eal.hugepages) arguments.push_back("--no-huge");
+  if (is_pci_address(config.nic.device)) {
+    arguments.push_back("--allow=" + config.nic.device);
+  } else {
+    arguments.push_back("--no-pci");
+    arguments.push_back("--vdev=" + config.nic.device);
+  }
+  return arguments;
+}
+
+Result<Eal> Eal::start(const Config& config) {
+  std::vector<std::string> arguments = eal_arguments(config);
+  std::vector<char*> argv;
+  argv.reserve(arguments.size());
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
+    return Error{
+        ErrorCode::kUnavailable,
+        std::string("DPDK did not start: ") + rte_strerror(rte_errno) +
+            (config.eal.hugepages
+                 ? "; are there hugepages (grep Huge /proc/meminfo)? 'eal: {hugepages: false}' does without"
+                 : "")};
+  }
+  return Eal();
+}
+
+Eal::~Eal() {
+  if (started_) rte_eal_cleanup();
+}
+
+Result<void> Eal::launch(std::function<void()> loop) {
+  loop_ = std::make_unique<std::function<void()>>(std::move(loop));
+  const auto run = [](void* argument) -> int {
+    (*static_cast<std::function<void()>*>(argument))();
+    return 0;
+  };
+  if (int code = rte_eal_remote_launch(run, loop_.get(), kWorkerLcore); code != 0) {
+    return Error{ErrorCode::kInternal, std::string("cannot start the worker: ") + std::strerror(-code)};
+  }
+  return {};
+}
+
+void Eal::join() {
+  rte_eal_wait_lcore(kWorkerLcore);
+}
+
+Result<rte_mempool*> make_packet_pool(uint32_t count) {
+  constexpr unsigned kCacheSize = 256;
+  rte_mempool* pool =
+      rte_pktmbuf_pool_create("packets", count, kCacheSize, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (pool != nullptr) return pool;
+  return Error{ErrorCode::kLimit, "no memory for " + std::to_string(count) + " packet buffers (" +
+                                      std::to_string(count / 1024 * RTE_MBUF_DEFAULT_BUF_SIZE / 1024 + 1) +
+                                      " MiB): " + rte_strerror(rte_errno) + "; raise eal.memory"};
+}
+
+uint32_t packet_buffers_wanted(const Config& config) {
+  constexpr uint32_t kInFlightInWorker = 2048;
+  return config.nic.rx_descriptors + config.nic.tx_descriptors + kInFlightInWorker +
+         config.slots() * (PacketQueue::kCapacity / 4) + config.held_syns_max;
+}
+
+}  // namespace cheshire
