@@ -41,7 +41,7 @@ std::string read_some(int fd) {
 
 // "QEMU emulator version 7.2.22 (Debian …)" -> "7.2.22"
 std::string version_in(const std::string& text) {
-  constexpr std::string_view kBefore = "version ";
+  constexpr std::string_view kBefore = "QEMU emulator version ";
   const size_t begin = text.find(kBefore);
   if (begin == std::string::npos) return {};
   const size_t first = begin + kBefore.size();
@@ -69,8 +69,8 @@ Result<QemuBinary> find_qemu(const std::string& name) {
   words.finish();
   const ExitStatus status = child.reap().value_or(ExitStatus{});
   if (version.empty()) {
-    return Error{ErrorCode::kInternal,
-                 path + " --version does not tell a version: " + to_string(status) + ": " + words.text()};
+    return Error{ErrorCode::kInternal, path + " --version does not answer as QEMU would: " +
+                                           to_string(status) + " " + words.text()};
   }
   return QemuBinary{path, version};
 }

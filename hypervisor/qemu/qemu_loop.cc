@@ -185,7 +185,7 @@ void QemuLoop::start_probe(const BootOrder& image, uint64_t now_ns) {
 void QemuLoop::advance_probe(uint64_t now_ns) {
   if (!probe_) return;
   probe_->on_turn(now_ns);
-  if (verdict_ || !probe_->verdict()) return;
+  if (shutting_down_ || verdict_ || !probe_->verdict()) return;
   verdict_ = probe_->verdict();
   spdlog::info("{}", describe());
   for (BootOrder& order : std::exchange(waiting_, {})) boot(std::move(order), now_ns);
