@@ -102,7 +102,7 @@ void ConfigReader::read_entry(const Section& section, const YamlNode& name, cons
   if ((key == section.keys.end() && !group) || name.text.find('.') != std::string::npos) {
     return report_unknown(section, path, name);
   }
-  places_.note(path, name.place);
+  places_.note(path, value.kind == YamlNode::Kind::kScalar ? value.place : name.place);
   if (group) {
     if (!is_map(value, path, value.place)) return;
     return read_section({.map = value, .prefix = path + ".", .keys = section.keys, .group = in_schema + "."});
@@ -171,7 +171,7 @@ void ConfigReader::report_unknown(const Section& section, const std::string& pat
 void ConfigReader::report_missing(const std::string& prefix, const std::vector<Key>& keys) {
   for (const Key& key : keys) {
     const std::string path = prefix + std::string(key.path);
-    if (!key.required || places_.given(path)) continue;
+    if (!key.required || places_.given(path) || !places_.usable(path)) continue;
     bad(places_.nearest(path), path, "is missing; write " + range_words(key));
   }
 }

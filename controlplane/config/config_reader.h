@@ -15,7 +15,8 @@
 
 namespace cheshire {
 
-// Where each key of the file stands, and whether its value could be used.
+// Where each key of the file stands (a single value at the value, a map at its key), and whether it could be
+// used.
 class KeyPlaces {
  public:
   void note(const std::string& path, ConfigPlace place) { places_.emplace(path, place); }

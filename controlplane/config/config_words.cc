@@ -4,8 +4,6 @@
 // The half of config_values.h that is about words: names, quoting, guessing what was meant.
 #include <algorithm>
 #include <array>
-#include <numeric>
-#include <vector>
 
 #include "controlplane/config/config_values.h"
 
@@ -15,20 +13,21 @@ namespace {
 constexpr size_t kPrintableMax = 64;  // bytes of outside text that one message repeats
 constexpr size_t kGuessMax = 40;      // longer words are not guessed at: the cost is quadratic
 
-// Levenshtein's distance, one row at a time.
+// Letters inserted, removed, replaced, or swapped with their neighbour (optimal string alignment).
 size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+  std::array<std::array<size_t, kGuessMax + 1>, kGuessMax + 1> cost;
+  for (size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      cost[i][j] = std::min({replaced, cost[i - 1][j] + 1, cost[i][j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+      }
     }
   }
-  return row.back();
+  return cost[a.size()][b.size()];
 }
 
 }  // namespace

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// The control thread: observe, decide, act, publish. It never waits for a VM: drivers are told and tell back.
+//
+//   observe   load ring (somebody should look now), load board (what is true), driver events
+//   decide    policy.h, a pure function of a ServiceView
+//   act       call draining instances back, order boots, begin to drain; fail what died or came too late
+//   publish   one steering table for all changes of the round, and only then the orders to the drivers, so
+//   that
+//             a VM never connects to a slot that no table knows
+//
+// tick() is one round under a clock of the caller's, so tests and the simulator run it with a fake driver and
+// made-up time. One thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config.h"
+#include "controlplane/boot_backoff.h"
+#include "controlplane/instance.h"
+#include "controlplane/policy.h"
+#include "controlplane/status.h"
+#include "hypervisor/driver.h"
+#include "load_board.h"
+#include "load_record.h"
+#include "published.h"
+#include "spsc_ring.h"
+#include "steering_table.h"
+
+namespace cheshire {
+
+// What the control thread works with; all outlive it.
+struct ControlLinks {
+  const LoadBoard* board = nullptr;
+  SpscRing<LoadRecord>* load_ring = nullptr;  // consumer: this thread
+  Published<SteeringTable>* steering = nullptr;
+  StatusBoard* status = nullptr;
+  std::vector<Driver*> drivers;  // by image
+  // Whether a VM is still connected to the slot's vhost-user socket.
+  std::function<bool(SlotIndex)> connected;
+  std::function<std::string(SlotIndex)> vhost_socket;
+};
+
+class ControlLoop {
+ public:
+  ControlLoop(const Config& config, ControlLinks links);
+  ControlLoop(const ControlLoop&) = delete;
+  ControlLoop& operator=(const ControlLoop&) = delete;
+
+  void tick(uint64_t now_ns);
+
+  // From now on nothing is booted, and every instance is taken away at once; its flows are reset.
+  void begin_shutdown() { shutting_down_ = true; }
+  [[nodiscard]] bool all_gone() const;
+
+  [[nodiscard]] const std::vector<Instance>& instances() const { return instances_; }
+  [[nodiscard]] std::string name_of(const Instance& instance) const;  // "hello/3#17"
+
+ private:
+  struct Service {
+    uint16_t first_slot = 0;
+    BootBackoff backoff;
+    bool refusing = false;
+    ServiceStatus status;
+  };
+
+  void drain_load_ring();
+  void take_driver_events(uint64_t now_ns);
+  void observe_instance(Instance& instance, uint64_t now_ns);
+  void observe_booting(Instance& instance, uint64_t now_ns);
+  void observe_draining(Instance& instance, uint64_t now_ns);
+  [[nodiscard]] ServiceView view_of(ServiceIndex index, uint64_t now_ns) const;
+  [[nodiscard]] bool is_quiet(const Instance& instance, uint64_t now_ns) const;
+  void run_service(ServiceIndex index, uint64_t now_ns);
+  void grow(ServiceIndex index, uint32_t by, uint64_t now_ns);
+  void shrink(ServiceIndex index, uint32_t by, uint64_t now_ns);
+  void boot(ServiceIndex index, Instance& instance, uint64_t now_ns);
+  void drain(Instance& instance, uint64_t now_ns);
+  void became_active(Instance& instance, uint64_t now_ns);
+  void fail(Instance& instance, const std::string& why, uint64_t now_ns);
+  void leave(Instance& instance);
+  void change_table(Instance& instance);
+  void publish();
+  void progress_departures();
+  void show_status(uint64_t now_ns);
+  void record_cold_start(const Instance& instance);
+
+  [[nodiscard]] std::span<Instance> instances_of(ServiceIndex index);
+  [[nodiscard]] std::span<const Instance> instances_of(ServiceIndex index) const;
+  [[nodiscard]] Driver& driver_of(const Instance& instance) const;
+  [[nodiscard]] const ServiceConfig& config_of(const Instance& instance) const {
+    return config_.services[instance.service.value];
+  }
+  [[nodiscard]] const SlotLoad& load_of(const Instance& instance) const {
+    return links_.board->slot(instance.id.slot);
+  }
+
+  const Config& config_;
+  const ControlLinks links_;
+  std::vector<Service> services_;
+  std::vector<Instance> instances_;  // by slot
+  std::vector<BootOrder> orders_;    // of this round, given to the drivers after publication
+  bool table_changed_ = true;
+  bool shutting_down_ = false;
+  uint64_t next_table_version_ = 1;
+  std::deque<ColdStart> cold_starts_;
+  uint64_t cold_starts_seen_ = 0;
+  uint64_t status_shown_ns_ = 0;
+};
+
+}  // namespace cheshire

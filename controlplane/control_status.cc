@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// The control loop's accounts: cold starts, and the copy of its state that telemetry reads.
+#include <algorithm>
+
+#include "controlplane/control_loop.h"
+
+namespace cheshire {
+namespace {
+
+constexpr uint64_t kStatusIntervalNs = 5 * kNsPerMs;
+constexpr size_t kColdStartsKept = 256;
+
+}  // namespace
+
+void ControlLoop::record_cold_start(const Instance& instance) {
+  const SlotLoad& load = load_of(instance);
+  const uint64_t seen_ns = load.syn_seen_ns.get();
+  // Nobody waited for it: it was booted ahead of its first client.
+  if (seen_ns == 0 || seen_ns > instance.ordered_ns) return;
+  const auto since_seen = [seen_ns](uint64_t time_ns) { return time_ns > seen_ns ? time_ns - seen_ns : 0; };
+
+  ColdStart start;
+  start.number = ++cold_starts_seen_;
+  start.service = instance.service;
+  start.instance = instance.id;
+  start.boot_ordered_ns = since_seen(instance.ordered_ns);
+  start.spawned_ns = since_seen(instance.spawned_ns);
+  start.vhost_connected_ns = since_seen(load.connected_ns.get());
+  start.ring_up_ns = since_seen(load.ring_up_ns.get());
+  start.syn_delivered_ns = since_seen(load.syn_delivered_ns.get());
+  start.syn_ack_ns = since_seen(load.syn_ack_ns.get());
+  start.on_wire_ns = since_seen(load.on_wire_ns.get());
+  start.own_ns =
+      start.boot_ordered_ns + (start.spawned_ns - std::min(start.boot_ordered_ns, start.spawned_ns)) +
+      load.messages_ns.get() + (start.syn_delivered_ns - std::min(start.ring_up_ns, start.syn_delivered_ns)) +
+      (start.on_wire_ns - std::min(start.syn_ack_ns, start.on_wire_ns));
+  ++services_[instance.service.value].status.cold_starts;
+  cold_starts_.push_back(start);
+  if (cold_starts_.size() > kColdStartsKept) cold_starts_.pop_front();
+}
+
+void ControlLoop::show_status(uint64_t now_ns) {
+  if (now_ns - status_shown_ns_ < kStatusIntervalNs && status_shown_ns_ != 0) return;
+  status_shown_ns_ = now_ns;
+  auto status = std::make_shared<Status>();
+  status->time_ns = now_ns;
+  status->instances = instances_;
+  status->cold_starts = cold_starts_;
+  status->services.reserve(services_.size());
+  for (const Service& service : services_) {
+    status->services.push_back(service.status);
+    status->services.back().refusing = service.refusing;
+  }
+  for (const Instance& instance : instances_) {
+    ServiceStatus& service = status->services[instance.service.value];
+    switch (instance.state) {
+      case InstanceState::kAbsent:
+        break;
+      case InstanceState::kBooting:
+        ++service.booting;
+        break;
+      case InstanceState::kActive:
+        ++service.active;
+        break;
+      case InstanceState::kDraining:
+        ++service.draining;
+        break;
+      case InstanceState::kLeaving:
+      case InstanceState::kStopping:
+        ++service.stopping;
+        break;
+    }
+  }
+  links_.status->show(std::move(status));
+}
+
+}  // namespace cheshire

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// One VM as the control plane sees it, and the states it goes through:
+//
+//   absent → booting → active → draining → leaving → stopping → absent
+//                 └────────┴── (failed) ──────┘
+//
+//   booting    listed in the steering table, ordered from the driver, not yet seen to answer a SYN
+//   active     its SYN-ACK was seen
+//   draining   gets no new flows; ends when its last flow does, or at the drain deadline; may be called back
+//   leaving    taken off the steering table; not every worker has seen that yet
+//   stopping   the driver was told to end it; ends when the process is gone and its connection closed
+#pragma once
+
+#include <cstdint>
+
+#include "ids.h"
+
+namespace cheshire {
+
+enum class InstanceState : uint8_t { kAbsent, kBooting, kActive, kDraining, kLeaving, kStopping };
+
+constexpr const char* to_string(InstanceState state) {
+  switch (state) {
+    case InstanceState::kAbsent:
+      return "absent";
+    case InstanceState::kBooting:
+      return "booting";
+    case InstanceState::kActive:
+      return "active";
+    case InstanceState::kDraining:
+      return "draining";
+    case InstanceState::kLeaving:
+      return "leaving";
+    case InstanceState::kStopping:
+      return "stopping";
+  }
+  return "?";
+}
+
+struct Instance {
+  InstanceId id;
+  ServiceIndex service;
+  InstanceState state = InstanceState::kAbsent;
+  bool was_active = false;  // where a draining instance returns to when it is called back
+  bool process_gone = true;
+  bool failed = false;
+  int32_t pid = 0;
+  uint64_t ordered_ns = 0;  // boot order
+  uint64_t spawned_ns = 0;
+  uint64_t ready_ns = 0;
+  uint64_t busy_ns = 0;       // when it was last seen with a flow, or came up
+  uint64_t flows_opened = 0;  // at that look
+  uint64_t drain_began_ns = 0;
+  uint64_t empty_since_ns = 0;  // draining: without a flow since; 0: it has some
+  uint64_t table_version = 0;   // of the first table that shows its present role
+
+  [[nodiscard]] bool counts() const {
+    return state == InstanceState::kBooting || state == InstanceState::kActive;
+  }
+};
+
+}  // namespace cheshire

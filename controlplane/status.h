@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What the control thread shows of itself to telemetry: a copy, made at most every few milliseconds. The
+// writer never waits for a reader longer than the copying of a pointer.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "controlplane/instance.h"
+
+namespace cheshire {
+
+// One start of an instance that a SYN waited for. Times in ns since that SYN was seen.
+struct ColdStart {
+  uint64_t number = 0;  // 1, 2, 3 … in the life of the daemon
+  ServiceIndex service;
+  InstanceId instance;
+  uint64_t boot_ordered_ns = 0;
+  uint64_t spawned_ns = 0;          // the VM's process exists
+  uint64_t vhost_connected_ns = 0;  // it connected to the vhost-user socket
+  uint64_t ring_up_ns = 0;          // the guest's driver made its rings ready
+  uint64_t syn_delivered_ns = 0;
+  uint64_t syn_ack_ns = 0;  // the guest's SYN-ACK was taken off its ring
+  uint64_t on_wire_ns = 0;  // … and given to the NIC: the whole cold start
+  // Our own share: all but the VM process's start, the guest's boot and the guest's answer. Made of the way
+  // from SYN to boot order, from order to process, the handling of vhost-user messages, the way from ring up
+  // to SYN delivered, and from SYN-ACK to wire.
+  uint64_t own_ns = 0;
+};
+
+struct ServiceStatus {
+  uint32_t booting = 0;
+  uint32_t active = 0;
+  uint32_t draining = 0;
+  uint32_t stopping = 0;  // leaving or stopping
+  uint32_t wanted = 0;
+  uint64_t boots = 0;
+  uint64_t boots_failed = 0;
+  uint64_t cold_starts = 0;
+  bool refusing = false;
+};
+
+struct Status {
+  std::vector<ServiceStatus> services;  // by ServiceIndex
+  std::vector<Instance> instances;      // by slot
+  std::deque<ColdStart> cold_starts;    // oldest first, bounded
+  uint64_t time_ns = 0;
+};
+
+class StatusBoard {
+ public:
+  void show(std::shared_ptr<const Status> status) {
+    const std::lock_guard lock(mutex_);
+    status_ = std::move(status);
+  }
+  [[nodiscard]] std::shared_ptr<const Status> latest() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Status> status_ = std::make_shared<Status>();
+};
+
+}  // namespace cheshire

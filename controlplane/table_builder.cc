@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "controlplane/table_builder.h"
+
+namespace cheshire {
+
+uint16_t first_slot(const Config& config, ServiceIndex service) {
+  uint32_t first = 0;
+  for (uint16_t index = 0; index < service.value; ++index) first += config.services[index].instances_max;
+  return static_cast<uint16_t>(first);
+}
+
+SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
+                                   const std::vector<bool>& refusing) {
+  std::vector<SteeringService> services;
+  services.reserve(config.services.size());
+  uint32_t slot = 0;
+  for (size_t index = 0; index < config.services.size(); ++index) {
+    const ServiceConfig& service = config.services[index];
+    services.push_back({.vip = service.vip,
+                        .port = service.port,
+                        .guest_ip = service.guest_ip,
+                        .guest_port = service.guest_port,
+                        .first_slot = static_cast<uint16_t>(slot),
+                        .slot_count = static_cast<uint16_t>(service.instances_max),
+                        .in_flight_soft = service.in_flight_soft,
+                        .hold_syns_max = service.hold_syns_max,
+                        .hold_time_max_ns = service.hold_time_max_ns,
+                        .refuse = refusing[index]});
+    slot += service.instances_max;
+  }
+  std::vector<SteeringSlot> slots(instances.size());
+  for (size_t index = 0; index < instances.size(); ++index) {
+    const Instance& instance = instances[index];
+    if (!instance.counts() && instance.state != InstanceState::kDraining) continue;
+    slots[index] = {instance.id.generation, instance.service,
+                    instance.counts() ? SlotRole::kAccepting : SlotRole::kDraining};
+  }
+  return SteeringTable(std::move(services), std::move(slots));
+}
+
+}  // namespace cheshire

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// From the configuration and the instances to the steering table that the workers read. Pure.
+#pragma once
+
+#include <span>
+
+#include "config.h"
+#include "controlplane/instance.h"
+#include "steering_table.h"
+
+namespace cheshire {
+
+// Each service owns the slots first_slot() .. first_slot() + instances_max - 1.
+[[nodiscard]] uint16_t first_slot(const Config& config, ServiceIndex service);
+
+// `instances` by slot, `refusing` by service.
+[[nodiscard]] SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
+                                                 const std::vector<bool>& refusing);
+
+}  // namespace cheshire
