@@ -18,7 +18,7 @@ namespace {
 using Align = TextTable::Align;
 
 // A field's kind, so that a column is one line of a table.
-enum class Show { kText, kNumber, kAge };
+enum class Show { kText, kNumber, kId, kAge };
 struct Field {
   const char* key;
   const char* title;
@@ -54,6 +54,7 @@ std::string cell(const Json& value, Show show) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   const std::optional<uint64_t> n = number(value);
   if (!n) return "-";
+  if (show == Show::kId) return std::to_string(*n);
   if (show != Show::kAge) return grouped(*n);
   return *n > UINT64_MAX / kNsPerMs ? "-" : short_duration(*n * kNsPerMs);
 }
@@ -98,7 +99,7 @@ std::string services_view(const Json& services) {
 std::string instances_view(const Json& instances) {
   return table_of("INSTANCES", "instance", instances,
                   {{"state", "state", Show::kText},
-                   {"pid", "pid"},
+                   {"pid", "pid", Show::kId},
                    {"age_ms", "age", Show::kAge},
                    {"in_flight", "in flight"},
                    {"flows_opened", "opened"},

@@ -234,7 +234,9 @@ bool YamlTree::parse(std::string_view text, ProblemList& problems) {
   }
   if (!check_bytes(text, problems)) return false;
   try {
-    std::istringstream stream{std::string(text)};
+    // yaml-cpp 0.7 takes a quote that is not closed for closed if a line end comes before the file's end.
+    const std::string_view stripped = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+    std::istringstream stream{std::string(stripped)};
     YAML::Parser parser(stream);
     Builder builder(*this);
     if (!parser.HandleNextDocument(builder) || root_ == nullptr) {

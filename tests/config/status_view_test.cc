@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "tools/status_view.h"
+
+#include <gtest/gtest.h>
+
+#include "tools/text_table.h"
+
+namespace cheshire {
+namespace {
+
+Json parsed(const char* text) {
+  return Json::parse(text);
+}
+
+TEST(StatusView, ShowsEverythingInAlignedTables) {
+  const std::string text = render_status(parsed(R"({
+    "services": {
+      "hello": {"listen":"192.0.2.10:80","image":"web","min":0,"max":4,"active":1,"booting":0,"draining":0,
+                "wanted":1,"in_flight":3,"held_syns":0,"flows_opened":12000,"flows_closed":9,"cold_starts":1,
+                "boots_failed":0,"refusing":0},
+      "b": {"listen":"192.0.2.11:443","image":"web","min":1,"max":400}},
+    "instances": {"hello/0#17": {"service":"hello","state":"active","pid":1234,"in_flight":3,"age_ms":61500}},
+    "workers": {"0": {"turns": 1234567, "flows": 3}},
+    "drops": {"no_service": 3, "bad_ipv4_checksum": 40, "never": 0},
+    "cold_starts": {"1": {"service":"hello","syn_ack_ns": 40000000, "own_ns": 300000},
+                    "2": {"service":"hello","syn_ack_ns": 50000000, "own_ns": 200000}}})"));
+  const char* const expected =
+      R"(SERVICES
+service  listen          image  min  max  wanted  active  booting  draining  in flight  held  opened  closed  cold starts  boots failed  refusing
+hello    192.0.2.10:80   web      0    4       1       1        0         0          3     0  12 000       9            1             0         0
+b        192.0.2.11:443  web      1  400       -       -        -         -          -     -       -       -            -             -         -
+
+INSTANCES
+instance    state    pid     age  in flight  opened  pkts to guest  pkts from guest  bytes to guest  bytes from guest  drops
+hello/0#17  active  1234  61.5 s          3       -              -                -               -                 -      -
+
+WORKERS
+worker      turns  nic rx  nic tx  to guest  from guest  generated  drops  held  flows
+0       1 234 567       -       -         -           -          -      -     -      3
+
+DROPS
+reason             packets
+bad_ipv4_checksum       40
+no_service               3
+
+COLD STARTS (the newest 2)
+since the SYN arrived      p50      p99      max
+SYN-ACK seen           40.0 ms  50.0 ms  50.0 ms
+Cheshire's own share    200 us   300 us   300 us
+)";
+  EXPECT_EQ(text, expected);
+}
+
+TEST(StatusView, AnIdleDaemonHasNone) {
+  EXPECT_EQ(
+      render_status(Json::object()),
+      "SERVICES\n  none\n\nINSTANCES\n  none\n\nWORKERS\n  none\n\nDROPS\n  none\n\nCOLD STARTS\n  none\n");
+}
+
+TEST(StatusView, OddAnswersAreMissingOnes) {
+  for (
+      const char* text :
+      {"null", "5", "[]", R"({"services": 5, "drops": [1], "cold_starts": "x"})",
+       R"({"services": {"a": 5, "b": null, "c": []}, "drops": {"x": -1, "y": "z", "w": 1.5}})",
+       R"({"services": {"a": {"min": {}, "max": -3, "active": 1e300, "listen": [1]}}})",
+       R"({"instances": {"a": {"age_ms": 18446744073709551615}}, "cold_starts": {"1": 5, "2": {"own_ns": "x"}}})"}) {
+    EXPECT_NE(render_status(parsed(text)).find("COLD STARTS\n  none"), std::string::npos) << text;
+  }
+}
+
+TEST(StatusView, TextCannotMoveTheCursor) {
+  const std::string text = render_status(parsed(R"({"services": {"a\u001b[2J\n": {"listen": "\u00e9\r"}}})"));
+  EXPECT_NE(text.find("a?[2J?"), std::string::npos) << text;
+  EXPECT_EQ(text.find_first_of("\033\r"), std::string::npos);
+}
+
+TEST(TextTable, ShortDurations) {
+  EXPECT_EQ(short_duration(0), "0 ns");
+  EXPECT_EQ(short_duration(999), "999 ns");
+  EXPECT_EQ(short_duration(15'240), "15.2 us");
+  EXPECT_EQ(short_duration(3'040'000), "3.04 ms");
+  EXPECT_EQ(short_duration(125'000'000'000), "125 s");
+  EXPECT_NE(short_duration(UINT64_MAX), "");
+}
+
+TEST(TextTable, GroupedNumbers) {
+  EXPECT_EQ(grouped(0), "0");
+  EXPECT_EQ(grouped(999), "999");
+  EXPECT_EQ(grouped(1000), "1 000");
+  EXPECT_EQ(grouped(1234567), "1 234 567");
+}
+
+}  // namespace
+}  // namespace cheshire
