@@ -27,7 +27,7 @@ class Unavailable(Exception):
 
 
 class Machine:
-    """The knobs of the real machine. The unit test has its own (tests/support/test_support.py)."""
+    """The knobs of the real machine. The unit test has its own (tests/support/test_hugepages.py)."""
 
     state_directory = "/run/cheshire-hugepages"  # there only while somebody holds pages
     mount_point = "/dev/hugepages"

@@ -47,5 +47,5 @@ def story_cheshire_status_without_a_daemon_says_so(world):
 
 
 def status(name):
-    return subprocess.run([config.built("tools/cheshire"), "--name", name, "status"],
+    return subprocess.run([config.built("tools/cheshire"), "status", "--name", name],
                           capture_output=True, text=True, timeout=20)

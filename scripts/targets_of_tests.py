@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The Cheshire Authors
 
-"""Prints the ninja targets that the tests of one meson suite need, a line each.
+"""Prints the ninja targets that the tests outside of some meson suites need, a line each.
 
-    scripts/suite_targets.py BUILD_DIRECTORY SUITE
+    scripts/targets_of_tests.py BUILD_DIRECTORY [LEFT_OUT_SUITE...]
 """
 
 import json
@@ -19,12 +19,12 @@ def introspect(directory, what):
 
 
 def main():
-    directory, suite = sys.argv[1:]
+    directory, *left_out = sys.argv[1:]
     tests = [test for test in introspect(directory, "--tests")
-             if suite in (name.split(":")[-1] for name in test["suite"])]
-    if not tests:
-        sys.exit(f"suite_targets: {directory} has no suite {suite}")
+             if not {name.split(":")[-1] for name in test["suite"]} & set(left_out)]
     wanted = {target for test in tests for target in test["depends"]}
+    if not wanted:
+        sys.exit(f"targets_of_tests: no test is left in {directory}")
     root = os.path.abspath(directory)
     for target in introspect(directory, "--targets"):
         if target["id"] in wanted:

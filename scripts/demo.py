@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The Cheshire Authors
+
+"""The main job, shown on this machine: a daemon on a tap in a network namespace of its own, real VMs, and
+curl as the client.
+
+  act 1   at least 20 cold starts: nobody is there, a SYN comes, a VM boots and answers it
+  act 2   many connections at once: more VMs join, all requests are answered
+  act 3   nobody calls any more: the VMs go, down to zero
+
+Leaves nothing behind, also when interrupted, and removes what a killed earlier run left. Exit status: 0 if
+every request was answered, no VM was left and at least 20 cold starts were measured.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import demo_report as report
+
+sys.path.insert(0, os.path.join(report.TOP, "tests"))
+
+from support import config, daemon, sandbox, wait  # noqa: E402  (the path comes first)
+from support.clients import Curl, url  # noqa: E402
+from support.hugepages import MIB, Hugepages, Unavailable  # noqa: E402
+
+KIND = "demo"
+COLD_STARTS_MIN = 20
+HUGEPAGES_BYTES = 288 * MIB  # the packet memory of examples/demo.yaml and what EAL adds to it
+
+BUSY_PORT, BUSY_REQUESTS, BUSY_AT_ONCE = 8080, 120, 24
+
+
+class Interrupted(BaseException):
+    pass
+
+
+class Demo:
+    """One performance. `out` collects what happened; screen shows it."""
+
+    def __init__(self, cold_starts, screen):
+        self.cold_starts = cold_starts
+        self.screen = screen
+        self.out = report.Outcome()
+
+    def play(self):
+        """All acts, with everything set up before and removed after them."""
+        for words in sandbox.sweep(KIND):
+            self.screen.line(f"removed what a killed run had left: {words}")
+        with contextlib.ExitStack() as stack:
+            hugepages = self._take_hugepages(stack)
+            place = sandbox.Sandbox(KIND)
+            stack.callback(lambda: self.out.left_behind.extend(place.close()))
+            path = write_config(place, hugepages)
+            try:
+                running = daemon.Daemon(place, path)
+                stack.callback(running.kill)  # for the case that an act fails; else it has ended by then
+                self._perform(place, running)
+            except Exception:
+                daemon.show_log(read(place.path("daemon.log")))
+                raise
+        self.out.left_behind += sandbox.traces(KIND)
+
+    def _take_hugepages(self, stack):
+        try:
+            stack.enter_context(Hugepages(HUGEPAGES_BYTES))
+            self.screen.fact("memory", "256 MiB of packet memory in huge pages")
+            return True
+        except Unavailable as error:
+            self.screen.fact("memory", f"256 MiB of packet memory in ordinary pages ({error})")
+            return False
+
+    def _perform(self, place, running):
+        self.screen.fact("network", f"tap {config.TAP} in the namespace cheshire-{place.name}")
+        self._ping(running)
+        self._act_1(running)
+        self._act_2(running)
+        self._act_3(running)
+        status = running.stop()
+        if status != 0:
+            raise AssertionError(f"the daemon ended with status {status}")
+
+    def _ping(self, running):
+        """Also lets the client learn the VIP's MAC address, which is not what act 1 measures."""
+        done = subprocess.run(["ping", "-n", "-q", "-c", "1", "-W", "2", config.VIP], capture_output=True)
+        if done.returncode != 0:
+            raise AssertionError(f"{config.VIP} does not answer ping")
+        woken = sum(service["cold_starts"] for service in running.telemetry.services().values())
+        if woken:
+            raise AssertionError("a ping woke a VM")
+        self.screen.fact("ping", f"{config.VIP} answers, the daemon itself: no VM was woken")
+
+    def _act_1(self, running):
+        self.screen.title(f"Act 1: nobody is there; {self.cold_starts} times one curl, each from zero VMs")
+        for number in range(1, self.cold_starts + 1):
+            running.wait_for_zero("hello")
+            seen = running.telemetry.cold_starts().keys()
+            (answer,) = self._request(url(80))
+            new = [record for key, record in running.telemetry.cold_starts().items() if key not in seen]
+            if answer.ok and len(new) == 1:
+                self.out.cold_starts.append(report.ColdStart(new[0], answer))
+            self.screen.cold_start_progress(self.out.cold_starts, number, self.cold_starts)
+        self.screen.cold_starts(self.out)
+
+    def _act_2(self, running):
+        self.screen.title(f"Act 2: {BUSY_REQUESTS} requests, {BUSY_AT_ONCE} at once, 20 ms of work each")
+        log = report.ScaleLog(self.screen)
+        transfer = Curl(url(BUSY_PORT), times=BUSY_REQUESTS, at_once=BUSY_AT_ONCE, max_time_s=30)
+        try:
+            while transfer.running():
+                service = log.look(running.telemetry.services()["busy"])
+                if service["active"] == service["max"] and self.out.instance_memory_mib is None:
+                    self.out.instance_memory_mib = mean_memory_mib(running.vm_pids().values())
+            answers = self._count(transfer)
+        finally:
+            transfer.close()
+        self.out.instances_peak = log.peak
+        per_vm = sorted((sum(1 for answer in answers if answer.instance == name)
+                         for name in {answer.instance for answer in answers if answer.ok}), reverse=True)
+        self.screen.line(f"{sum(per_vm)} of {BUSY_REQUESTS} answered in {transfer.seconds:.2f} s, "
+                         f"by {len(per_vm)} VMs: {' + '.join(map(str, per_vm))}")
+
+    def _act_3(self, running):
+        self.screen.title("Act 3: nobody calls any more")
+        log = report.ScaleLog(self.screen)
+
+        def at_zero():
+            log.look(running.telemetry.services()["busy"])
+            return not running.telemetry.instances()
+        with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
+            wait.wait_until("no VM is left", at_zero, within_s=15)
+        self.out.instances_end = len(running.telemetry.instances())
+
+    def _request(self, address):
+        transfer = Curl(address)
+        try:
+            return self._count(transfer)
+        finally:
+            transfer.close()
+
+    def _count(self, transfer):
+        """Counts requests and right answers: each body names the VM that the header names."""
+        answers = transfer.answers()
+        self.out.requests += transfer.requests
+        wanted = Counter(f"Hello from grin {answer.instance}" for answer in answers if answer.ok)
+        self.out.answered += (wanted & Counter(transfer.bodies.splitlines())).total()
+        return answers
+
+
+def write_config(place, hugepages):
+    """examples/demo.yaml, made to fit this machine and this run."""
+    text = read(os.path.join(report.TOP, "examples/demo.yaml"))
+    for pattern, replacement, times in (
+            (r"^name: .*$", f"name: {place.name}", 1),
+            (r"^runtime_dir: .*$", f"runtime_dir: {place.path('run')}", 1),
+            (r"\bhugepages: \w+", f"hugepages: {'true' if hugepages else 'false'}", 1),
+            (r"\bkernel: \.\./build/", f"kernel: {config.build_directory()}/", 2)):
+        text, done = re.subn(pattern, lambda _, words=replacement: words, text, flags=re.MULTILINE)
+        if done != times:
+            raise AssertionError(f"examples/demo.yaml: {pattern} is there {done} times, not {times}")
+    path = place.path("demo.yaml")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def mean_memory_mib(pids):
+    """What a VM's process costs: its private pages and its share of the shared ones (PSS)."""
+    sizes = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found = re.search(r"^Pss:\s+(\d+) kB", read(f"/proc/{pid}/smaps_rollup"), re.MULTILINE)
+            sizes += [int(found[1]) / 1024] if found else []
+    return sum(sizes) / len(sizes) if sizes else None
+
+
+def read(path):
+    with open(path, errors="replace") as file:
+        return file.read()
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, prog="./demo",
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
+    parser.add_argument("--cold-starts", type=int, default=25, metavar="N",
+                        help=f"in act 1, {COLD_STARTS_MIN} at least (25)")
+    options = parser.parse_args()
+    if options.cold_starts < COLD_STARTS_MIN:
+        parser.error(f"--cold-starts: {COLD_STARTS_MIN} at least")
+    return options
+
+
+def on_signals(handler):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
+def interrupt(number, _):
+    on_signals(signal.SIG_IGN)  # what follows is cleaning up, which shall not be interrupted
+    raise Interrupted(number)
+
+
+def main():
+    options = parse_arguments()
+    on_signals(interrupt)
+    screen = report.Screen(sys.stdout)
+    demo = Demo(options.cold_starts, screen)
+    began = time.monotonic()
+    try:
+        screen.title("Cheshire: servers that appear when a client looks for them")
+        demo.play()
+    except Interrupted as interrupted:
+        number = interrupted.args[0]
+        print(f"demo: {signal.Signals(number).name}: stopped, and removed what it had set up", file=sys.stderr)
+        return 128 + number
+    except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        demo.out.failure = str(error)
+    if options.json:
+        demo.out.write_json(options.json)
+    return screen.verdict(demo.out, COLD_STARTS_MIN, time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
