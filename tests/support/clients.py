@@ -47,7 +47,7 @@ class Curl:
     """A curl at work: one transfer, or several at once over a connection each."""
 
     def __init__(self, address, *, times=1, at_once=1, max_time_s=10):
-        command = ["curl", "--silent", "--max-time", max_time_s, "--write-out", _CURL_REPORT]
+        command = ["curl", "--silent", "--no-progress-meter", "--max-time", max_time_s, "--write-out", _CURL_REPORT]
         if times > 1:
             command += ["--parallel", "--parallel-immediate", "--parallel-max", at_once,
                         "--header", "Connection: close"]
