@@ -77,6 +77,10 @@ Result<Json> fetch_status(TelemetryClient& client) {
     if (!answer.ok()) return answer;
     status[topic] = std::move(answer).value();
   }
+  // Any DPDK process has such a socket; an older daemon may lack the other commands.
+  if (status["services"].is_null()) {
+    return Error{ErrorCode::kNotFound, "a DPDK process answers that is no cheshire daemon"};
+  }
   return status;
 }
 

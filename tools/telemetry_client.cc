@@ -128,7 +128,7 @@ Result<Json> TelemetryClient::ask_all(const std::string& command) {
     const std::string range = std::to_string(page * kPageEntries) + "," + std::to_string(kPageEntries);
     Result<Json> answer = ask(command, range);
     if (!answer.ok()) return answer;
-    if (answer.value().is_null()) break;
+    if (answer.value().is_null()) return page == 0 ? answer : Result<Json>(std::move(all));
     if (!answer.value().is_object()) return odd_answer(path_, "answers " + command + " with no dictionary");
     // An instance may come or go between two pages; a server without pages sends the same again.
     const size_t before = all.size();

@@ -33,7 +33,7 @@ class TelemetryClient {
 
   // The answer to one request; null if the server does not know the command.
   [[nodiscard]] Result<Json> ask(const std::string& command, const std::string& parameters = "");
-  // A dictionary, all its pages put together; empty if the server does not know the command.
+  // A dictionary, all its pages put together; null if the server does not know the command.
   [[nodiscard]] Result<Json> ask_all(const std::string& command);
 
  private:
