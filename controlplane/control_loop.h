@@ -59,7 +59,7 @@ class ControlLoop {
   [[nodiscard]] bool all_gone() const;
 
   [[nodiscard]] const std::vector<Instance>& instances() const { return instances_; }
-  [[nodiscard]] std::string name_of(const Instance& instance) const;  // "hello/3#17"
+  [[nodiscard]] std::string name_of(const Instance& instance) const;  // "hello/3/17"
 
  private:
   struct Service {

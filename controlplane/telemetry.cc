@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "controlplane/telemetry.h"
+
+#include <rte_telemetry.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "controlplane/table_builder.h"
+
+namespace cheshire {
+namespace {
+
+TelemetryLinks g_links;  // the library's callbacks carry no context
+
+struct Page {
+  size_t start = 0;
+  size_t count = 0;
+};
+
+// What surely fits into one answer: the longest entries have some 500 bytes.
+constexpr size_t kPageDefault = 24;
+constexpr size_t kPageMax = RTE_TEL_MAX_DICT_ENTRIES;
+
+// "START" or "START,COUNT"; nullopt: something else.
+std::optional<Page> parse_page(const char* parameters) {
+  Page page{0, kPageDefault};
+  if (parameters == nullptr) return page;
+  const std::string_view text(parameters);
+  if (text.empty()) return page;
+  const char* end = text.data() + text.size();
+  auto [after_start, error] = std::from_chars(text.data(), end, page.start);
+  if (error != std::errc{}) return std::nullopt;
+  if (after_start == end) return page;
+  if (*after_start != ',') return std::nullopt;
+  auto [after_count, count_error] = std::from_chars(after_start + 1, end, page.count);
+  if (count_error != std::errc{} || after_count != end) return std::nullopt;
+  page.count = std::min(page.count, kPageMax);
+  return page;
+}
+
+class Dict {
+ public:
+  explicit Dict(rte_tel_data* data) : data_(data) { rte_tel_data_start_dict(data_); }
+  // Values that do not fit are left out by the library; 256 entries are more than any of our rows has.
+  void add(const char* name, uint64_t value) {
+    static_cast<void>(rte_tel_data_add_dict_u64(data_, name, value));
+  }
+  void add(const char* name, const std::string& value) {
+    static_cast<void>(rte_tel_data_add_dict_string(data_, name, value.c_str()));
+  }
+  // A row of its own under `name`; false: no memory or no room.
+  template <typename Fill>
+  bool add_row(const std::string& name, Fill&& fill) {
+    rte_tel_data* row = rte_tel_data_alloc();
+    if (row == nullptr) return false;
+    Dict dict(row);
+    fill(dict);
+    constexpr int kFreeWhenSent = 0;
+    if (rte_tel_data_add_dict_container(data_, name.c_str(), row, kFreeWhenSent) == 0) return true;
+    rte_tel_data_free(row);
+    return false;
+  }
+
+ private:
+  rte_tel_data* data_;
+};
+
+std::string address(be32 ip, be16 port) {
+  const uint32_t a = ip.value();
+  return std::to_string(a >> 24U) + "." + std::to_string(a >> 16U & 255U) + "." +
+         std::to_string(a >> 8U & 255U) + "." + std::to_string(a & 255U) + ":" + std::to_string(port.value());
+}
+
+std::string instance_name(const Instance& instance) {
+  const Config& config = *g_links.config;
+  const int number = instance.id.slot.value - first_slot(config, instance.service);
+  return config.services[instance.service.value].name + "/" + std::to_string(number) + "/" +
+         std::to_string(instance.id.generation.value);
+}
+
+void fill_service(Dict& row, size_t index, const Status& status) {
+  const ServiceConfig& config = g_links.config->services[index];
+  const ServiceStatus& state = status.services[index];
+  const ServiceLoad& load = g_links.board->service(ServiceIndex{static_cast<uint16_t>(index)});
+  row.add("listen", address(config.vip, config.port));
+  row.add("guest", address(config.guest_ip, config.guest_port));
+  row.add("image", g_links.config->images[config.image].name);
+  row.add("min", config.instances_min);
+  row.add("max", config.instances_max);
+  row.add("active", state.active);
+  row.add("booting", state.booting);
+  row.add("draining", state.draining);
+  row.add("stopping", state.stopping);
+  row.add("wanted", state.wanted);
+  uint64_t in_flight = 0;
+  uint64_t opened = 0;
+  uint64_t closed = 0;
+  for (const Instance& instance : status.instances) {
+    if (instance.service.value != index) continue;
+    const SlotLoad& slot = g_links.board->slot(instance.id.slot);
+    opened += slot.flows_opened.get();
+    closed += slot.flows_closed.get();
+    if (instance.counts() || instance.state == InstanceState::kDraining) in_flight += slot.in_flight.get();
+  }
+  row.add("in_flight", in_flight);
+  row.add("held_syns", load.held_syns.get());
+  row.add("syns", load.syns.get());
+  row.add("flows_opened", opened);
+  row.add("flows_closed", closed);
+  row.add("hold_expired", load.hold_expired.get());
+  row.add("hold_full", load.hold_full.get());
+  row.add("refused", load.refused.get());
+  row.add("boots", state.boots);
+  row.add("boots_failed", state.boots_failed);
+  row.add("cold_starts", state.cold_starts);
+  row.add("refusing", state.refusing ? 1 : 0);
+}
+
+void fill_instance(Dict& row, const Instance& instance, const Status& status) {
+  const SlotLoad& load = g_links.board->slot(instance.id.slot);
+  row.add("service", g_links.config->services[instance.service.value].name);
+  row.add("slot", instance.id.slot.value);
+  row.add("generation", instance.id.generation.value);
+  row.add("state", std::string(to_string(instance.state)));
+  row.add("pid", static_cast<uint64_t>(std::max(instance.pid, 0)));
+  row.add("in_flight", load.in_flight.get());
+  row.add("age_ms", (status.time_ns - std::min(instance.ordered_ns, status.time_ns)) / kNsPerMs);
+  // Of the slot, over all the instances that it has held.
+  row.add("flows_opened", load.flows_opened.get());
+  row.add("flows_closed", load.flows_closed.get());
+  row.add("packets_to_guest", load.packets_to_guest.get());
+  row.add("bytes_to_guest", load.bytes_to_guest.get());
+  row.add("packets_from_guest", load.packets_from_guest.get());
+  row.add("bytes_from_guest", load.bytes_from_guest.get());
+  row.add("resets_to_client", load.resets_to_client.get());
+  row.add("drops", load.drops.get());
+}
+
+int services_command(const char*, const char* parameters, rte_tel_data* answer) {
+  const auto page = parse_page(parameters);
+  if (!page) return -EINVAL;
+  const auto status = g_links.status->latest();
+  Dict dict(answer);
+  for (size_t i = page->start; i < status->services.size() && i - page->start < page->count; ++i) {
+    if (!dict.add_row(g_links.config->services[i].name, [&](Dict& row) { fill_service(row, i, *status); }))
+      break;
+  }
+  return 0;
+}
+
+int instances_command(const char*, const char* parameters, rte_tel_data* answer) {
+  const auto page = parse_page(parameters);
+  if (!page) return -EINVAL;
+  const auto status = g_links.status->latest();
+  Dict dict(answer);
+  size_t position = 0;
+  for (const Instance& instance : status->instances) {
+    if (instance.state == InstanceState::kAbsent) continue;
+    if (position++ < page->start) continue;
+    if (position > page->start + page->count) break;
+    if (!dict.add_row(instance_name(instance), [&](Dict& row) { fill_instance(row, instance, *status); }))
+      break;
+  }
+  return 0;
+}
+
+int workers_command(const char*, const char*, rte_tel_data* answer) {
+  const WorkerLoad& load = g_links.board->worker;
+  Dict dict(answer);
+  const bool added = dict.add_row("0", [&](Dict& row) {
+    uint64_t drops = 0;
+    for (const Counter& counter : load.drops) drops += counter.get();
+    row.add("turns", load.turns.get());
+    row.add("idle_turns", load.idle_turns.get());
+    row.add("nic_rx_packets", load.nic_rx_packets.get());
+    row.add("nic_tx_packets", load.nic_tx_packets.get());
+    row.add("packets_to_guest", load.packets_to_guest.get());
+    row.add("packets_from_guest", load.packets_from_guest.get());
+    row.add("generated", load.generated.get());
+    row.add("drops", drops);
+    row.add("held", load.held_packets.get());
+    row.add("flows", load.flows.get());
+    row.add("resets_no_flow", load.resets_no_flow.get());
+    row.add("resets_no_service", load.resets_no_service.get());
+    row.add("no_memory", load.no_memory.get());
+    row.add("load_records_lost", load.load_records_lost.get());
+  });
+  return added ? 0 : -ENOMEM;
+}
+
+int drops_command(const char*, const char*, rte_tel_data* answer) {
+  Dict dict(answer);
+  for (size_t reason = 0; reason < kDropReasons; ++reason) {
+    dict.add(kDropReasonNames[reason].data(), g_links.board->worker.drops[reason].get());
+  }
+  return 0;
+}
+
+int cold_starts_command(const char*, const char* parameters, rte_tel_data* answer) {
+  const auto page = parse_page(parameters);
+  if (!page) return -EINVAL;
+  const auto status = g_links.status->latest();
+  Dict dict(answer);
+  for (size_t i = page->start; i < status->cold_starts.size() && i - page->start < page->count; ++i) {
+    const ColdStart& start = status->cold_starts[i];
+    Instance instance;
+    instance.id = start.instance;
+    instance.service = start.service;
+    const bool added = dict.add_row(std::to_string(start.number), [&](Dict& row) {
+      row.add("service", g_links.config->services[start.service.value].name);
+      row.add("instance", instance_name(instance));
+      row.add("boot_ordered_ns", start.boot_ordered_ns);
+      row.add("spawned_ns", start.spawned_ns);
+      row.add("vhost_connected_ns", start.vhost_connected_ns);
+      row.add("ring_up_ns", start.ring_up_ns);
+      row.add("syn_delivered_ns", start.syn_delivered_ns);
+      row.add("syn_ack_ns", start.syn_ack_ns);
+      row.add("on_wire_ns", start.on_wire_ns);
+      row.add("own_ns", start.own_ns);
+    });
+    if (!added) break;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<void> register_telemetry(const TelemetryLinks& links) {
+  g_links = links;
+  struct Command {
+    const char* name;
+    telemetry_cb handler;
+    const char* help;
+  };
+  const Command commands[] = {
+      {"/cheshire/services", services_command, "Services, their instances and load. Parameters: start,count"},
+      {"/cheshire/instances", instances_command, "Instances that exist. Parameters: start,count"},
+      {"/cheshire/workers", workers_command, "Packets in and out of each worker. No parameters"},
+      {"/cheshire/drops", drops_command, "Packets dropped, by reason. No parameters"},
+      {"/cheshire/cold_starts", cold_starts_command,
+       "The newest starts a client waited for, ns since its SYN. Parameters: start,count"},
+  };
+  for (const Command& command : commands) {
+    if (rte_telemetry_register_cmd(command.name, command.handler, command.help) != 0) {
+      return Error{ErrorCode::kInternal, std::string("telemetry: cannot register ") + command.name};
+    }
+  }
+  return {};
+}
+
+}  // namespace cheshire

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// The daemon's commands on DPDK's telemetry socket, read with the stock dpdk-telemetry.py or `cheshire
+// status`.
+//
+//   /cheshire/services      each service: bounds, instances by state, flows, held SYNs
+//   /cheshire/instances     each instance that exists
+//   /cheshire/workers       packets in and out of each worker
+//   /cheshire/drops         packets dropped, by reason
+//   /cheshire/cold_starts   the newest starts that a client waited for, stage by stage
+//
+// A long list is asked for in pages: "/cheshire/instances,START,COUNT". An answer has at most 256 entries and
+// 16 KiB (DPDK's limits); without a page one that is sure to fit is given. Read-only. The callbacks run on
+// the library's thread and read the load board and the newest status, never the control thread's own state.
+#pragma once
+
+#include "config.h"
+#include "controlplane/status.h"
+#include "load_board.h"
+#include "result.h"
+
+namespace cheshire {
+
+struct TelemetryLinks {
+  const Config* config = nullptr;
+  const LoadBoard* board = nullptr;
+  const StatusBoard* status = nullptr;
+};
+
+// Once per process, after EAL; what the links point to must live until the process ends or EAL is cleaned up.
+[[nodiscard]] Result<void> register_telemetry(const TelemetryLinks& links);
+
+}  // namespace cheshire

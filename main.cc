@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// cheshired: the daemon. main() is the order of its life.
+#include <fcntl.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "controlplane/config/config_yaml.h"
+#include "controlplane/control_loop.h"
+#include "controlplane/telemetry.h"
+#include "dataplane/eal.h"
+#include "dataplane/nic_port.h"
+#include "dataplane/vhost_server.h"
+#include "dataplane/worker.h"
+#include "handle.h"
+#include "hypervisor/fake/fake_driver.h"
+#include "hypervisor/qemu/qemu_driver.h"
+
+namespace cheshire {
+namespace {
+
+constexpr int kExitStartFailed = 1;
+constexpr int kExitBadConfig = 2;
+constexpr size_t kLoadRingRecords = 65536;
+constexpr uint64_t kShutdownMaxNs = 5 * kNsPerSecond;
+
+int start_failed(const Error& error) {
+  spdlog::critical("{}", error.what);
+  return kExitStartFailed;
+}
+
+void start_logging(const Config& config) {
+  auto logger = spdlog::stderr_logger_mt("cheshired");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%f %L %n: %v");
+  logger->set_level(spdlog::level::from_str(config.log_level));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(logger);
+}
+
+// The daemon's own directory, and the lock in it that keeps a second daemon of the same name out. The kernel
+// drops the lock with the process, however it ends.
+Result<UniqueFd> lock_runtime_dir(const std::string& directory, const std::string& name) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error || ::chmod(directory.c_str(), 0700) != 0) {
+    return Error{ErrorCode::kUnavailable, "cannot make " + directory + ": " +
+                                              (error ? error.message() : std::strerror(errno)) +
+                                              "; run as root or set runtime_dir"};
+  }
+  const std::string path = directory + "/lock";
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.valid()) {
+    return Error{ErrorCode::kUnavailable, "cannot open " + path + ": " + std::strerror(errno)};
+  }
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error{ErrorCode::kAlreadyInUse, "a daemon named '" + name + "' runs already (it holds " + path +
+                                               "); stop it, or give this one another name"};
+  }
+  return lock;
+}
+
+// Signals are read like any other event, by the control thread. Blocked before any other thread exists.
+Result<UniqueFd> take_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  UniqueFd fd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd.valid()) return Error{ErrorCode::kInternal, std::string("signalfd: ") + std::strerror(errno)};
+  return fd;
+}
+
+bool signal_came(const UniqueFd& signals) {
+  signalfd_siginfo info;
+  return ::read(signals.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info));
+}
+
+void nap(uint64_t ns) {
+  const timespec time{.tv_sec = static_cast<time_t>(ns / kNsPerSecond),
+                      .tv_nsec = static_cast<long>(ns % kNsPerSecond)};
+  nanosleep(&time, nullptr);
+}
+
+using Drivers = std::map<DriverKind, std::unique_ptr<Driver>>;
+
+// One driver of each kind that the images ask for.
+Result<Drivers> start_drivers(const Config& config) {
+  Drivers drivers;
+  for (const ImageConfig& image : config.images) {
+    if (drivers.contains(image.driver)) continue;
+    if (image.driver == DriverKind::kFake) {
+      drivers[image.driver] = std::make_unique<FakeDriver>(monotonic_ns);
+      continue;
+    }
+    QemuOptions options;
+    options.probe = BootOrder{
+        .name = "probe", .kernel = image.kernel, .memory_bytes = image.memory_bytes, .mac = kGuestMac};
+    auto qemu = QemuDriver::create(std::move(options));
+    if (!qemu) return qemu.error();
+    drivers[image.driver] = std::move(qemu).value();
+  }
+  return drivers;
+}
+
+HashKey random_hash_key() {
+  HashKey key;
+  CHECK(::getrandom(&key, sizeof(key), 0) == static_cast<ssize_t>(sizeof(key)));
+  return key;
+}
+
+// Polls until told to stop. With idle_sleep, a worker that found nothing for a while naps between its turns.
+void run_worker(Worker& worker, const WorkerConfig& config, const Counter& stop) {
+  constexpr uint32_t kIdleTurnsBeforeSleep = 64;
+  ::prctl(PR_SET_NAME, "cheshire-worker");
+  ::prctl(PR_SET_TIMERSLACK, 1UL);  // a nap of 20 us is not to become one of 70
+  uint32_t idle_turns = 0;
+  while (stop.observe() == 0) {
+    const bool busy = worker.turn(monotonic_ns());
+    idle_turns = busy ? 0 : idle_turns + 1;
+    if (config.idle_sleep_ns != 0 && idle_turns >= kIdleTurnsBeforeSleep) nap(config.idle_sleep_ns);
+  }
+}
+
+void run_control(ControlLoop& control, const Config& config, const UniqueFd& signals) {
+  ::prctl(PR_SET_TIMERSLACK, 1UL);
+  while (!signal_came(signals)) {
+    control.tick(monotonic_ns());
+    nap(config.control.tick_ns);
+  }
+  spdlog::info("ending: every instance is stopped, open flows are reset");
+  control.begin_shutdown();
+  const uint64_t deadline_ns = monotonic_ns() + kShutdownMaxNs;
+  while (!control.all_gone() && monotonic_ns() < deadline_ns) {
+    control.tick(monotonic_ns());
+    nap(config.control.tick_ns);
+  }
+  if (!control.all_gone()) spdlog::warn("some instances did not end in time and are killed");
+}
+
+int run(const Config& config) {
+  start_logging(config);
+  auto signals = take_signals();
+  if (!signals) return start_failed(signals.error());
+  const std::string directory = config.runtime_dir + "/" + config.name;
+  auto lock = lock_runtime_dir(directory, config.name);
+  if (!lock) return start_failed(lock.error());
+
+  auto drivers = start_drivers(config);
+  if (!drivers) return start_failed(drivers.error());
+  auto eal = Eal::start(config);
+  if (!eal) return start_failed(eal.error());
+  auto pool = make_packet_pool(packet_buffers_wanted(config));
+  if (!pool) return start_failed(pool.error());
+  auto port_id = find_ethdev(config.nic.device);
+  if (!port_id) return start_failed(port_id.error());
+  auto nic = NicPort::start({.port_id = port_id.value(),
+                             .rx_descriptors = config.nic.rx_descriptors,
+                             .tx_descriptors = config.nic.tx_descriptors,
+                             .pool = pool.value()});
+  if (!nic) return start_failed(nic.error());
+  spdlog::info("nic {}: {}", config.nic.device, nic.value().description());
+
+  const size_t slots = config.slots();
+  LoadBoard board(slots, config.services.size());
+  SpscRing<LoadRecord> load_ring(kLoadRingRecords);
+  SpscRing<PortMessage> port_messages(std::bit_ceil(4 * slots));
+  Published<SteeringTable> steering(1);
+  StatusBoard status;
+  auto worker = std::make_unique<Worker>(WorkerOptions{.reader = 0,
+                                                       .slots = slots,
+                                                       .services = config.services.size(),
+                                                       .held_syns_max = config.held_syns_max,
+                                                       .config = config.worker,
+                                                       .flow_hash_key = random_hash_key(),
+                                                       .pool = pool.value()},
+                                         WorkerLinks{.nic = &nic.value(),
+                                                     .steering = &steering,
+                                                     .port_messages = &port_messages,
+                                                     .load_ring = &load_ring,
+                                                     .board = &board});
+  auto vhost = VhostServer::start(
+      {.directory = directory, .slots = slots, .port_messages = &port_messages, .downs_acknowledged = [&] {
+         return worker->downs_acknowledged();
+       }});
+  if (!vhost) return start_failed(vhost.error());
+
+  std::vector<Driver*> by_image;
+  for (const ImageConfig& image : config.images) {
+    by_image.push_back(drivers.value().at(image.driver).get());
+  }
+  ControlLoop control(config,
+                      {.board = &board,
+                       .load_ring = &load_ring,
+                       .steering = &steering,
+                       .status = &status,
+                       .drivers = std::move(by_image),
+                       .connected = [&](SlotIndex slot) { return vhost.value()->connected(slot); },
+                       .vhost_socket = [&](SlotIndex slot) { return vhost.value()->socket_path(slot); }});
+  if (auto result = register_telemetry({&config, &board, &status}); !result)
+    return start_failed(result.error());
+
+  Counter stop_worker;
+  if (auto result = eal.value().launch([&] { run_worker(*worker, config.worker, stop_worker); }); !result) {
+    return start_failed(result.error());
+  }
+  for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
+  spdlog::info("ready: {} services, up to {} instances", config.services.size(), slots);
+  run_control(control, config, signals.value());
+
+  // In the order in which they need each other: no VM, no socket, no worker, no packet.
+  drivers.value().clear();
+  vhost.value().reset();
+  stop_worker.publish(1);
+  eal.value().join();
+  worker.reset();
+  spdlog::info("ended");
+  return 0;
+}
+
+}  // namespace
+}  // namespace cheshire
+
+int main(int argc, char** argv) {
+  CLI::App app("Cheshire: servers that appear when a client looks for them");
+  std::string config_path;
+  bool check_only = false;
+  app.add_option("--config", config_path, "the YAML file that configures the daemon (docs/config.md)");
+  app.add_option_function<std::string>(
+      "--check",
+      [&](const std::string& path) {
+        config_path = path;
+        check_only = true;
+      },
+      "only check this file: every problem with line, key and remedy; exit 2 if there is one");
+  CLI11_PARSE(app, argc, argv);
+  if (config_path.empty()) {
+    std::cerr << app.help();
+    return cheshire::kExitBadConfig;
+  }
+  if (check_only) return cheshire::check_config_file(config_path, std::cout);
+  const cheshire::ConfigResult loaded = cheshire::load_config(config_path);
+  std::cerr << cheshire::format_problems(loaded.problems);
+  if (!loaded.ok()) return cheshire::kExitBadConfig;
+  return cheshire::run(*loaded.config);
+}
