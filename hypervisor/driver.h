@@ -27,7 +27,7 @@ namespace cheshire {
 
 struct BootOrder {
   InstanceId id;
-  std::string name;    // "hello/3#17": service, slot, generation; for logs and process titles
+  std::string name;    // "hello/3/17": service, slot, generation; for logs and process titles
   std::string kernel;  // path of the ELF
   uint64_t memory_bytes = 0;
   std::string command_line;  // placeholders filled in

@@ -3,6 +3,8 @@
 
 #include "hypervisor/qemu/kvm_probe.h"
 
+#include <algorithm>
+
 namespace cheshire {
 
 KvmProbe::KvmProbe(const BootOrder& image, const std::string& program, uint64_t now_ns) : begin_ns_(now_ns) {

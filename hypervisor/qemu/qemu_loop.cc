@@ -137,7 +137,10 @@ void QemuLoop::spawn(const BootOrder& order, QemuAccelerator accelerator) {
       QemuVm::start(order, {.program = binary_.path, .accelerator = accelerator});
   if (!vm) return tell_exit(order.id, "could not start QEMU: " + vm.error().what);
   const Serial serial = ++last_serial_;
-  watch(serial, *vm.value());
+  // A VM that cannot be watched ends here, with its handle.
+  if (!watch(serial, *vm.value())) {
+    return tell_exit(order.id, std::string("could not watch QEMU: epoll: ") + std::strerror(errno));
+  }
   mailbox_.tell({.kind = DriverEventKind::kSpawned,
                  .id = order.id,
                  .time_ns = monotonic_ns(),
@@ -178,7 +181,8 @@ void QemuLoop::forget_if_ended(Serial serial) {
 void QemuLoop::start_probe(const BootOrder& image, uint64_t now_ns) {
   probe_ = std::make_unique<KvmProbe>(image, binary_.path, now_ns);
   probe_serial_ = ++last_serial_;
-  if (probe_->vm() != nullptr) watch(probe_serial_, *probe_->vm());
+  // Unwatched, it would be judged by its deadline.
+  if (probe_->vm() != nullptr) (void)watch(probe_serial_, *probe_->vm());
   describe();
 }
 
@@ -202,11 +206,10 @@ std::string QemuLoop::describe() {
   return text;
 }
 
-void QemuLoop::watch(Serial serial, const QemuVm& vm) {
-  for (const QemuVm::Source source : kSources) {
-    const bool watched = add_to_epoll(epoll_.get(), vm.descriptor(source), key_of(serial, source));
-    if (!watched) spdlog::error("{}: epoll: {}", vm.order().name, std::strerror(errno));
-  }
+bool QemuLoop::watch(Serial serial, const QemuVm& vm) {
+  return std::all_of(kSources.begin(), kSources.end(), [&](QemuVm::Source source) {
+    return add_to_epoll(epoll_.get(), vm.descriptor(source), key_of(serial, source));
+  });
 }
 
 QemuVm* QemuLoop::find(Serial serial) const {

@@ -53,7 +53,7 @@ class QemuLoop {
   // Returns the text too.
   std::string describe();
 
-  void watch(Serial serial, const QemuVm& vm);
+  [[nodiscard]] bool watch(Serial serial, const QemuVm& vm);
   [[nodiscard]] QemuVm* find(Serial serial) const;
   void tell_exit(InstanceId id, std::string reason);
 

@@ -56,7 +56,9 @@ QemuVm::QemuVm(const BootOrder& order, ChildProcess child, UniqueFd qmp_socket)
       child_(std::move(child)),
       qmp_(std::move(qmp_socket),
            [this](std::string_view event, const QmpClient::Json& data) { on_qmp_event(event, data); }),
-      serial_(order.name) {}
+      serial_(order.name) {
+  ask_whether_it_runs();  // events from before the handshake are lost
+}
 
 int QemuVm::descriptor(Source source) const {
   switch (source) {
@@ -121,11 +123,11 @@ void QemuVm::stop(uint64_t now_ns, uint64_t grace_ns) {
 
 void QemuVm::on_qmp_event(std::string_view event, const QmpClient::Json& data) {
   if (event == "SHUTDOWN") guest_end_ = shutdown_sentence(string_of(data, "reason"));
-  if (event == "STOP") on_guest_halted();
+  if (event == "STOP") ask_whether_it_runs();
 }
 
-// The vCPU stopped: by a `stop` of ours, or because it cannot go on. Then the process would stay, useless.
-void QemuVm::on_guest_halted() {
+// A vCPU that is stopped was stopped by us, or it cannot go on. Then the process would stay, useless.
+void QemuVm::ask_whether_it_runs() {
   (void)qmp_.execute("query-status", [this](const QmpClient::Json* value, std::string_view) {
     const std::string_view status = value != nullptr ? string_of(*value, "status") : std::string_view();
     if (status != "internal-error" && status != "guest-panicked" && status != "io-error") return;
@@ -155,15 +157,19 @@ std::string QemuVm::words() const {
 std::string QemuVm::explain(const ExitStatus& status) const {
   if (stop_ordered_) return "stopped";
   const bool clean = status.kind == ExitStatus::Kind::kExited && status.value == 0;
-  std::string reason = guest_end_;
-  if (reason.empty()) reason = clean ? "QEMU ended by itself" : to_string(status);
   const std::string said = stderr_.text();
-  if (!said.empty()) reason += ": " + said;
-  // A guest that ends itself says why, if anywhere, on its console.
-  if (said.empty() && !guest_end_.empty() && !serial_.last_line().empty()) {
-    reason += "; last on its console: " + serial_.last_line();
+  std::string guest_end = guest_end_;
+  // A guest may end before QEMU has taken our half of the handshake, and without that it sends no event. A
+  // clean exit that nobody ordered is the guest's then; without ACPI it has no other way than a reset.
+  if (guest_end.empty() && clean && said.empty()) guest_end = shutdown_sentence("guest-reset");
+  if (!said.empty()) {
+    if (!guest_end.empty()) return guest_end + ": " + said;
+    return (clean ? "QEMU ended" : to_string(status)) + ": " + said;
   }
-  return reason;
+  if (guest_end.empty()) return to_string(status);
+  // A guest that ends itself says why, if anywhere, on its console.
+  if (serial_.last_line().empty()) return guest_end;
+  return guest_end + "; last on its console: " + serial_.last_line();
 }
 
 }  // namespace cheshire

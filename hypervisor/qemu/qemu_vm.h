@@ -53,7 +53,7 @@ class QemuVm {
   QemuVm(const BootOrder& order, ChildProcess child, UniqueFd qmp_socket);
   bool drain(Source source, int reads_max, uint64_t now_ns);
   void on_qmp_event(std::string_view event, const QmpClient::Json& data);
-  void on_guest_halted();
+  void ask_whether_it_runs();
   void on_process_ended(uint64_t now_ns);
   [[nodiscard]] std::string explain(const ExitStatus& status) const;
 
