@@ -24,13 +24,18 @@ struct Page {
   size_t count = 0;
 };
 
-// What surely fits into one answer: the longest entries have some 500 bytes.
-constexpr size_t kPageDefault = 24;
-constexpr size_t kPageMax = RTE_TEL_MAX_DICT_ENTRIES;
+// What surely fits into the 16 KiB of one answer: the longest rows have some 600 bytes.
+constexpr size_t kPageMax = 24;
+
+// The library takes only letters, digits, '_' and '/' in a key. Names have no '_', so nothing collides.
+std::string as_key(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
 
 // "START" or "START,COUNT"; nullopt: something else.
 std::optional<Page> parse_page(const char* parameters) {
-  Page page{0, kPageDefault};
+  Page page{0, kPageMax};
   if (parameters == nullptr) return page;
   const std::string_view text(parameters);
   if (text.empty()) return page;
@@ -149,7 +154,8 @@ int services_command(const char*, const char* parameters, rte_tel_data* answer) 
   const auto status = g_links.status->latest();
   Dict dict(answer);
   for (size_t i = page->start; i < status->services.size() && i - page->start < page->count; ++i) {
-    if (!dict.add_row(g_links.config->services[i].name, [&](Dict& row) { fill_service(row, i, *status); }))
+    if (!dict.add_row(as_key(g_links.config->services[i].name),
+                      [&](Dict& row) { fill_service(row, i, *status); }))
       break;
   }
   return 0;
@@ -165,7 +171,8 @@ int instances_command(const char*, const char* parameters, rte_tel_data* answer)
     if (instance.state == InstanceState::kAbsent) continue;
     if (position++ < page->start) continue;
     if (position > page->start + page->count) break;
-    if (!dict.add_row(instance_name(instance), [&](Dict& row) { fill_instance(row, instance, *status); }))
+    if (!dict.add_row(as_key(instance_name(instance)),
+                      [&](Dict& row) { fill_instance(row, instance, *status); }))
       break;
   }
   return 0;

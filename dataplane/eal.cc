@@ -41,7 +41,6 @@ std::vector<std::string> eal_arguments(const Config& config) {
   const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
   std::vector<std::string> arguments = {
       "cheshired",
-      "--in-memory",
       "--file-prefix=cheshire-" + config.name,
       "--lcores=0@(0-" + std::to_string(cpus - 1) + "),1@" + std::to_string(config.eal.lcore),
       "--main-lcore=0",
@@ -49,7 +48,12 @@ std::vector<std::string> eal_arguments(const Config& config) {
       std::to_string(config.eal.memory_bytes / kMiB),
       std::string("--log-level=") + dpdk_log_level(config.log_level),
   };
-  if (!config.eal.hugepages) arguments.push_back("--no-huge");
+  // Nothing on disk, either way: EAL takes --in-memory with hugepages only.
+  if (config.eal.hugepages) {
+    arguments.push_back("--in-memory");
+  } else {
+    arguments.insert(arguments.end(), {"--no-huge", "--no-shconf"});
+  }
   if (is_pci_address(config.nic.device)) {
     arguments.push_back("--allow=" + config.nic.device);
   } else {

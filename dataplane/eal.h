@@ -17,7 +17,7 @@ struct rte_mempool;
 
 namespace cheshire {
 
-// The argument list for rte_eal_init: nothing on disk (--in-memory), so that a killed daemon leaves nothing
+// The argument list for rte_eal_init: nothing on disk, so that a killed daemon leaves nothing
 // behind; lcore 0 for this thread, on any CPU; lcore 1 for the worker, on its own CPU.
 [[nodiscard]] std::vector<std::string> eal_arguments(const Config& config);
 

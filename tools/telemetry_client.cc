@@ -22,7 +22,7 @@ constexpr const char* kSocketName = "dpdk_telemetry.v2";
 constexpr time_t kTimeoutSeconds = 2;
 constexpr size_t kAnswerBytesMax = 256 * 1024;  // DPDK 22.11 sends 16 KiB at the most
 // An entry has about 300 bytes: a page stays below 16 KiB.
-constexpr size_t kPageEntries = 32;
+constexpr size_t kPageEntries = 16;
 constexpr size_t kPagesMax = 64;  // the longest list, of services, has 1,000 entries
 
 std::filesystem::path dpdk_directory() {
