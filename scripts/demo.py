@@ -35,7 +35,7 @@ KIND = "demo"
 COLD_STARTS_MIN = 20
 HUGEPAGES_BYTES = 288 * MIB  # the packet memory of examples/demo.yaml and what EAL adds to it
 
-BUSY_PORT, BUSY_REQUESTS, BUSY_AT_ONCE = 8080, 120, 24
+BUSY_PORT, BUSY_REQUESTS, BUSY_AT_ONCE = 8080, 240, 24
 
 
 class Interrupted(BaseException):
@@ -219,7 +219,7 @@ def main():
         demo.play()
     except Interrupted as interrupted:
         number = interrupted.args[0]
-        print(f"demo: {signal.Signals(number).name}: stopped, and removed what it had set up", file=sys.stderr)
+        print(f"demo: {signal.Signals(number).name}: stopped, nothing is left behind", file=sys.stderr)
         return 128 + number
     except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         demo.out.failure = str(error)

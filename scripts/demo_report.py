@@ -137,7 +137,7 @@ class Screen:
         self.line(f"{0:10.3f}  SYN seen, and held")
         for key, words in STAGES.items():
             self.line(f"{median.stages[key.removesuffix('_ns')]:10.3f}  {words}")
-        self.line(f"{median.first_byte:10.3f}  first byte at the client (curl's clock, since it sent the SYN)")
+        self.line(f"{median.first_byte:10.3f}  first byte at the client (by curl, since it sent the SYN)")
 
     def _table(self, out):
         rows = [(words, out.stages_ms()[key.removesuffix("_ns")]) for key, words in STAGES.items()]

@@ -12,8 +12,8 @@ import time
 from . import config, processes
 
 # After %{stderr} curl writes to its error stream; the bodies go to the other one.
-_CURL_REPORT = ("%{stderr}%{http_code} %{time_namelookup} %{time_connect} %{time_starttransfer} %{size_download} "
-                "%{exitcode} %header{x-instance}\\n")
+_CURL_REPORT = ("%{stderr}%{http_code} %{time_namelookup} %{time_connect} %{time_starttransfer} "
+                "%{size_download} %{exitcode} %header{x-instance}\\n")
 
 REFUSED = 7  # curl: failed to connect
 TIMED_OUT = 28
@@ -47,7 +47,8 @@ class Curl:
     """A curl at work: one transfer, or several at once over a connection each."""
 
     def __init__(self, address, *, times=1, at_once=1, max_time_s=10):
-        command = ["curl", "--silent", "--no-progress-meter", "--max-time", max_time_s, "--write-out", _CURL_REPORT]
+        command = ["curl", "--silent", "--no-progress-meter", "--max-time", max_time_s,
+                   "--write-out", _CURL_REPORT]
         if times > 1:
             command += ["--parallel", "--parallel-immediate", "--parallel-max", at_once,
                         "--header", "Connection: close"]

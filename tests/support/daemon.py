@@ -41,6 +41,7 @@ class Daemon:
         self.config_path = config_path
         self._log_path = sandbox.path("daemon.log")
         with open(self._log_path, "ab") as log:
+            self._log_start = log.tell()  # an earlier daemon of this sandbox may have written before
             self.process = processes.spawn(
                 [config.built(BINARY), "--config", config_path], dies_by="TERM",
                 environment={**sandbox.environment, **(environment or {})}, stdout=log, stderr=log)
@@ -69,8 +70,10 @@ class Daemon:
         return self.process.pid
 
     def log(self):
-        with open(self._log_path, errors="replace") as log:
-            return log.read()
+        """All that this daemon has said until now."""
+        with open(self._log_path, "rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
 
     def vm_pids(self):
         """Of the instances that have a process."""

@@ -8,6 +8,7 @@ Prints a line per story in GoogleTest's form, which scripts/test_summary.py coun
 well, 1 a story failed, 77 nothing but skips.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -55,7 +56,11 @@ class World:
         self._to_end.append(thing)
         return thing
 
-    def show_log(self):
+    def explain(self):
+        """For a person who wants to know why a story failed: the daemon's numbers and its log."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # it may be gone, or never have come
+            for command in ("services", "instances", "workers", "drops"):
+                print(f"{command}: {self.daemon.telemetry.ask('/cheshire/' + command)}", file=sys.stderr)
         log = self.sandbox.path("daemon.log")
         if os.path.exists(log):
             with open(log, errors="replace") as file:
@@ -128,7 +133,7 @@ def _run_one(story, hugepages):
     finally:
         if world is not None:
             if outcome == "FAILED":
-                world.show_log()
+                world.explain()
             outcome = _close(world, outcome)
     _print(outcome, story, time.monotonic() - began, why)
     return outcome

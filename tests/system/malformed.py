@@ -26,6 +26,7 @@ class Bench:
                                           "handshake_timeout": "1s"})
         self.wire = world.until_the_end(Wire())
         self.mac = resolve(self.wire)
+        self.source_port = 41000
 
     def worker(self):
         (worker,) = self.daemon.telemetry.workers().values()
@@ -37,7 +38,9 @@ class Bench:
         return frames.ethernet(self.mac, source_mac, frames.ETHERTYPE_IPV4, packet, vlan)
 
     def segment(self, flags=SYN, source=CLIENT_IP, port=80, **fields):
-        return frames.tcp(source, config.VIP, 41000, port, flags, sequence=1, **fields)
+        """Each of a flow of its own."""
+        self.source_port += 1
+        return frames.tcp(source, config.VIP, self.source_port, port, flags, sequence=1, **fields)
 
     def syn(self, vlan=None):
         return self.ip(self.segment(options=frames.option_mss(1460)), vlan=vlan)

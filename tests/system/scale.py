@@ -7,22 +7,23 @@ from support import config
 from support.clients import Curl, KeepAlive, url
 
 MAX = 4
-SLOW = {"web": config.image(service_us=20_000)}  # 20 ms of work for each request, one at a time
+REQUESTS = 240  # more than a second of work for all four
+SLOW = {"web": config.image(service_us=20_000, workers=1)}  # 20 ms of work for each request, one at a time
 
 
 def story_load_wakes_more_vms_and_every_request_is_answered(world):
     daemon = world.start(images=SLOW, services={"hello": config.service(instances=(0, MAX), soft=2)})
-    transfer = world.until_the_end(Curl(url(), times=100, at_once=16, max_time_s=30))
+    transfer = world.until_the_end(Curl(url(), times=REQUESTS, at_once=16, max_time_s=30))
     peak = watch(daemon, transfer)
     answers = transfer.answers()
 
-    assert len(answers) == 100 and all(answer.ok for answer in answers), \
+    assert len(answers) == REQUESTS and all(answer.ok for answer in answers), \
         [answer for answer in answers if not answer.ok]
     assert peak == MAX, f"{peak} VMs at most, {MAX} expected"
     assert len({answer.instance for answer in answers}) == MAX, "not every VM answered"
     daemon.wait_for_zero("hello")
     service = daemon.telemetry.services()["hello"]
-    assert service["flows_opened"] == service["flows_closed"] == 100, service
+    assert service["flows_opened"] == service["flows_closed"] == REQUESTS, service
 
 
 def watch(daemon, transfer):

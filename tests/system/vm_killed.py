@@ -75,9 +75,9 @@ def story_again_and_again(world):
 
 
 def story_one_of_many_vms_dies_under_load(world):
-    daemon = world.start(images={"web": config.image(service_us=10_000)},
+    daemon = world.start(images={"web": config.image(service_us=20_000, workers=1)},
                          services={"hello": config.service(instances=(0, 3), soft=2)})
-    transfer = world.until_the_end(Curl(url(), times=120, at_once=12, max_time_s=30))
+    transfer = world.until_the_end(Curl(url(), times=240, at_once=12, max_time_s=30))
     vms = daemon.wait_for_vms("hello", 3, within_s=10, state="active")
     name, pid = next(iter(vms.items()))
     flows = daemon.telemetry.instances()[name]["in_flight"]
@@ -86,7 +86,7 @@ def story_one_of_many_vms_dies_under_load(world):
 
     answers = transfer.answers()
     lost = [answer for answer in answers if not answer.ok]
-    print(f"{name} died with some {flows} flows; {len(lost)} of {len(answers)} requests were lost", flush=True)
+    print(f"{name} died with {flows} flows or so, {len(lost)} of {len(answers)} requests lost", flush=True)
     # 12 are under way at once, over three VMs: only those of the dead one may be lost.
-    assert len(answers) == 120 and len(lost) <= 12, lost
+    assert len(answers) == 240 and len(lost) <= 12, lost
     daemon.wait_for_zero("hello")
