@@ -48,6 +48,10 @@ void Worker::serve_held(ServiceIndex index) {
   const auto expired = [&](const HeldSyn& syn) {
     return now_ns_ - syn.arrival_ns >= service.hold_time_max_ns;
   };
+  // Boots fail again and again, and nobody is left who could become ready: waiting is in vain.
+  SlotIndex anybody;
+  const bool in_vain = service.refuse && emptiest_ready(service, &anybody) == nullptr &&
+                       unproven(service, &anybody) == nullptr && hold_.offered(index) == 0;
 
   for (HeldSyn* syn = hold_.first_offered(index); syn != nullptr;) {
     HeldSyn* next = hold_.next(syn);
@@ -66,7 +70,7 @@ void Worker::serve_held(ServiceIndex index) {
   for (HeldSyn* syn = hold_.first_waiting(index); syn != nullptr;) {
     HeldSyn* next = hold_.next(syn);
     SlotIndex slot_index;
-    if (expired(*syn)) {
+    if (in_vain || expired(*syn)) {
       expire(syn);
     } else if (unproven(service, &slot_index) != nullptr) {
       if (!offer_to(slot_index, syn)) break;
