@@ -25,14 +25,15 @@ inline constexpr std::uint32_t kPvhNoteType = 18;  // XEN_ELFNOTE_PHYS32_ENTRY
 inline constexpr char kLongModeNoteName[] = "Cheshire";
 inline constexpr std::uint32_t kLongModeNoteType = 1;
 
-// The idle port, used with `grin.idle=port`: a 32-bit `out` of the longest sleep in microseconds. The VMM holds
-// the vCPU until a virtqueue has news for the guest or that time has passed. kIdleForever means no time limit.
-// It may return early at any time. grin clears VIRTQ_AVAIL_F_NO_INTERRUPT and looks at the used ring again
-// before it idles, so the queue's call eventfd is all that the VMM needs to watch.
+// The idle port, used with `grin.idle=port`: a 32-bit `out` of the longest sleep in microseconds. The VMM
+// holds the vCPU until a virtqueue has news for the guest or that time has passed. kIdleForever means no time
+// limit. It may return early at any time. grin clears VIRTQ_AVAIL_F_NO_INTERRUPT and looks at the used ring
+// again before it idles, so the queue's call eventfd is all that the VMM needs to watch.
 inline constexpr std::uint16_t kIdlePort = 0x0e50;
 inline constexpr std::uint32_t kIdleForever = 0xffff'ffff;
 
-// COM1. grin waits a bounded time for bit 5 of the line status register (0x3fd) and then writes regardless.
+// COM1, a 16550: per 16 bytes grin waits a bounded time for bit 5 of the line status register (0x3fd) and
+// then writes regardless. A VMM that ignores it all loses the log and nothing else.
 inline constexpr std::uint16_t kSerialPort = 0x3f8;
 
 // Power off: kResetCommand to kResetPort, and a triple fault where nothing listens there.

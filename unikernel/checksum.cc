@@ -3,6 +3,8 @@
 
 #include "unikernel/checksum.h"
 
+#include <cstring>
+
 namespace grin {
 namespace {
 
@@ -47,8 +49,8 @@ std::uint64_t partial_checksum(std::span<const std::byte> bytes, std::uint64_t s
 std::uint64_t pseudo_header_sum(std::uint32_t source, std::uint32_t destination, std::uint8_t protocol,
                                 std::size_t size_bytes) {
   const auto size = static_cast<std::uint16_t>(size_bytes);
-  return std::uint64_t{__builtin_bswap32(source)} + __builtin_bswap32(destination) +
-         __builtin_bswap16(size) + (std::uint64_t{protocol} << 8);
+  return std::uint64_t{__builtin_bswap32(source)} + __builtin_bswap32(destination) + __builtin_bswap16(size) +
+         (std::uint64_t{protocol} << 8);
 }
 
 }  // namespace grin

@@ -3,15 +3,15 @@
 
 // The Internet checksum (RFC 1071).
 //
-// A partial sum is a 64-bit one's complement sum of the data read as little-endian words. Sums of pieces may be
-// added as long as each piece but the last has an even size. finish_checksum() folds and inverts: its result is
-// written to the packet as it is in memory, and is zero over a packet whose checksum field is right.
+// A partial sum is a 64-bit one's complement sum of the data read as little-endian words. Sums of pieces may
+// be added as long as each piece but the last has an even size. finish_checksum() folds and inverts: its
+// result is written to the packet as it is in memory, and is zero over a packet whose checksum field is
+// right.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 #include "unikernel/wire.h"
@@ -39,7 +39,7 @@ namespace grin {
 
 // Stores what finish_checksum() returned.
 inline void store_checksum(Be16& field, std::uint16_t checksum) {
-  std::memcpy(&field, &checksum, sizeof(checksum));
+  field.set(__builtin_bswap16(checksum));  // swaps back
 }
 
 }  // namespace grin

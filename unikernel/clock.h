@@ -3,8 +3,9 @@
 
 // Monotonic time in microseconds since boot, from the TSC.
 //
-// The frequency comes from, in this order: the command line, CPUID 0x40000010 (KVM, VMware), CPUID 0x15, a short
-// comparison with the LAPIC timer. TCG gives the guest the host's TSC without a leaf that tells its frequency.
+// The frequency comes from, in this order: the command line, CPUID 0x40000010 (KVM, VMware), CPUID 0x15, a
+// short comparison with the LAPIC timer. TCG gives the guest the host's TSC without a leaf that tells its
+// frequency.
 
 #pragma once
 

@@ -31,7 +31,8 @@ struct MmioDevice {
 struct Config {
   std::uint32_t ip = 0x0a00'0002;  // 10.0.0.2
   std::uint16_t port = 8080;
-  bool silent = false;
+  bool silent = false;  // answer nothing at all
+  bool quiet = false;   // no boot line
   IdleMethod idle = IdleMethod::kHalt;
   std::uint32_t worker_count = 8;
   std::uint32_t service_us = 0;
@@ -49,7 +50,8 @@ struct CmdlineError {
   std::string_view option;
 };
 
-// Reads `line` into `config`; stops at the first error. Options come in any order, the last one of a kind wins.
+// Reads `line` into `config`; stops at the first error. Options come in any order, the last one of a kind
+// wins.
 [[nodiscard]] CmdlineError parse_cmdline(std::string_view line, Config& config);
 
 }  // namespace grin

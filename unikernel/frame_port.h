@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The seam between the protocols and whatever carries Ethernet frames: virtio_net in the image, a vector in the
-// tests. One frame is written at a time: next_frame(), fill it, send().
+// The seam between the protocols and whatever carries Ethernet frames: virtio_net in the image, a vector in
+// the tests. One frame is written at a time: next_frame(), fill it, send().
 
 #pragma once
 

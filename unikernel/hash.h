@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // A keyed mix of small integers: connection table index, initial sequence number (RFC 6528), instance token.
-// One 64 x 64 -> 128 bit multiplication folded by xor, the step of wyhash: a handful of instructions, and with
-// a secret key good enough that an outsider cannot aim at one bucket. It is no cryptographic hash.
+// One 64 x 64 -> 128 bit multiplication folded by xor, the step of wyhash: a handful of instructions, and
+// with a secret key good enough that an outsider cannot aim at one bucket. It is no cryptographic hash.
 
 #pragma once
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Reads HTTP/1.x requests (RFC 9112) from a stream that may be cut anywhere, and keeps nothing of them but the
-// few facts that decide the answer. So a connection needs no buffer for a request head.
+// Reads HTTP/1.x requests (RFC 9112) from a stream that may be cut anywhere, and keeps nothing of them but
+// the few facts that decide the answer. So a connection needs no buffer for a request head.
 //
 // A request is complete when its body has been read too; bodies are discarded. All zero is the initial state.
 
@@ -88,9 +88,9 @@ class RequestParser {
   bool has_host_;
   bool version_1_0_;
   bool expects_continue_;
-  bool return_seen_;      // the last byte was a CR: only LF may follow
-  bool token_overflow_;   // longer than anything that we look for
-  bool token_frozen_;     // the rest of the target is a query, or of the token white space
+  bool return_seen_;     // the last byte was a CR: only LF may follow
+  bool token_overflow_;  // longer than anything that we look for
+  bool token_frozen_;    // the rest of the target is a query, or of the token white space
   std::uint8_t token_size_;
   std::array<char, kMaxToken_bytes> token_;
 };

@@ -14,14 +14,14 @@ bool HttpServer::init(const Options& options, Arena& arena, std::size_t capacity
   if (pages.empty() || links.empty() || jobs.empty() || sessions_.empty()) return false;
   pages_ = pages.data();
   pages_->init(options.token, options.body_size_bytes);
-  work_.init({.worker_count = options.worker_count,
-              .service_us = options.service_us,
-              .links = links,
-              .jobs = jobs});
+  work_.init(
+      {.worker_count = options.worker_count, .service_us = options.service_us, .links = links, .jobs = jobs});
   return true;
 }
 
-void HttpServer::on_open(ConnectionId id) { sessions_[id] = Session{}; }
+void HttpServer::on_open(ConnectionId id) {
+  sessions_[id] = Session{};
+}
 
 std::size_t HttpServer::on_data(ConnectionId id, std::span<const std::byte> data) {
   Session& session = sessions_[id];
@@ -138,7 +138,9 @@ void HttpServer::on_acked(ConnectionId id, std::uint32_t offset_bytes) {
   }
 }
 
-bool HttpServer::on_idle(ConnectionId id) { return !sessions_[id].in_service; }
+bool HttpServer::on_idle(ConnectionId id) {
+  return !sessions_[id].in_service;
+}
 
 void HttpServer::on_gone(ConnectionId id) {
   Session& session = sessions_[id];

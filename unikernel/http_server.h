@@ -4,8 +4,8 @@
 // HTTP/1.1 on top of Tcp: requests in, pages out, with the work model in between.
 //
 // One request of a connection is served at a time. While it is, and while kPipelineDepth answers are not yet
-// acknowledged, further input stays in TCP's receive buffer, whose window then closes: a client that pipelines
-// without reading is slowed down, not buffered.
+// acknowledged, further input stays in TCP's receive buffer, whose window then closes: a client that
+// pipelines without reading is slowed down, not buffered.
 
 #pragma once
 

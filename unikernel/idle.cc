@@ -41,9 +41,9 @@ void Idle::wait(std::uint64_t max_us) {
   if (method_ == IdleMethod::kPort) {
     const std::uint64_t longest_us = cheshire::abi::kIdleForever - 1;
     const bool forever = max_us == kNoDeadline;
-    out32(cheshire::abi::kIdlePort, forever ? cheshire::abi::kIdleForever
-                                            : static_cast<std::uint32_t>(max_us < longest_us ? max_us
-                                                                                             : longest_us));
+    out32(cheshire::abi::kIdlePort,
+          forever ? cheshire::abi::kIdleForever
+                  : static_cast<std::uint32_t>(max_us < longest_us ? max_us : longest_us));
     return;
   }
   if (max_us != kNoDeadline) {

@@ -15,8 +15,8 @@ inline constexpr std::uint64_t kNoDeadline = ~std::uint64_t{0};
 
 class Idle {
  public:
-  // With kHalt: unmasks `irq` in the IOAPIC and arms nothing yet. With kPort: touches no interrupt controller,
-  // there may be none.
+  // With kHalt: unmasks `irq` in the IOAPIC and arms nothing yet. With kPort: touches no interrupt
+  // controller, there may be none.
   void init(IdleMethod method, std::uint32_t irq);
 
   // Sleeps until an interrupt (or the VMM) says that the device has news, or max_us have passed; may return

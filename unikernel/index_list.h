@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Doubly linked lists of small indices, with the links kept in an array beside the objects. Index 0 means "none",
-// so memory that reads as zero is a valid empty state and nothing needs to be initialised.
+// Doubly linked lists of small indices, with the links kept in an array beside the objects. Index 0 means
+// "none", so memory that reads as zero is a valid empty state and nothing needs to be initialised.
 
 #pragma once
 

@@ -115,7 +115,8 @@ bool Ip::input_tcp(Bytes message, const Ipv4Header& header, const MacAddress& so
 
 bool Ip::input_icmp(Bytes message, const Ipv4Header& request, const MacAddress& source_mac) {
   constexpr std::size_t kHeaders_bytes = sizeof(EthernetHeader) + sizeof(Ipv4Header);
-  if (message.size() < sizeof(IcmpHeader) || message.size() > kMaxFrameSize_bytes - kHeaders_bytes) return false;
+  if (message.size() < sizeof(IcmpHeader) || message.size() > kMaxFrameSize_bytes - kHeaders_bytes)
+    return false;
   if (finish_checksum(partial_checksum(message)) != 0) return false;
   const auto& icmp = header_at<IcmpHeader>(message, 0);
   if (icmp.type != kEchoRequest || icmp.code != 0) return true;

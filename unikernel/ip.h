@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// From an Ethernet frame to whom it is for: ARP for our address, ICMP echo, TCP. Every length is checked here or
-// in parse_segment(); what fails a check is counted and forgotten.
+// From an Ethernet frame to whom it is for: ARP for our address, ICMP echo, TCP. Every length is checked here
+// or in parse_segment(); what fails a check is counted and forgotten.
 
 #pragma once
 

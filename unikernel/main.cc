@@ -46,6 +46,8 @@ struct System {
   Ip ip;
   Tcp tcp;
   HttpServer http;
+  std::string_view clock_source;
+  std::uint64_t ready_us = 0;  // when the device was told to go
 };
 constinit System system_state = {};
 
@@ -77,8 +79,8 @@ std::span<std::byte> free_memory(const HvmStartInfo& info) {
   return {image_end, static_cast<std::size_t>(end - start)};
 }
 
-// Tells instances apart and keys the hashes. RDRAND where there is one; the TSC alone varies by the jitter of the
-// VMM's start.
+// Tells instances apart and keys the hashes. RDRAND where there is one; the TSC alone varies by the jitter of
+// the VMM's start.
 std::uint64_t make_secret() {
   constexpr std::uint32_t kHasRdrand = 1U << 30;
   std::uint64_t random = 0;
@@ -89,43 +91,39 @@ std::uint64_t make_secret() {
 void start_protocols(System& s, Arena arena) {
   constexpr std::size_t kPerConnection = Tcp::kBytesPerConnection + HttpServer::kBytesPerConnection;
   // Entry 0 of every table, and rounding.
-  constexpr std::size_t kFixed_bytes = HttpServer::kFixedBytes + kPerConnection + 16 * Arena::kAlignment_bytes;
+  constexpr std::size_t kFixed_bytes =
+      HttpServer::kFixedBytes + kPerConnection + 16 * Arena::kAlignment_bytes;
   if (arena.left_bytes() < kFixed_bytes + 1024 * kPerConnection) panic("less than 8 MiB of memory");
   std::size_t capacity = (arena.left_bytes() - kFixed_bytes) / kPerConnection;
   if (capacity > kMaxConnections) capacity = kMaxConnections;
   const std::uint64_t secret = make_secret();
-  const bool ok =
-      s.tcp.init({.frames = &s.net,
-                  .application = &s.http,
-                  .counters = &s.counters,
-                  .mac = s.net.mac(),
-                  .ip = s.config.ip,
-                  .port = s.config.port,
-                  .max_segment_bytes = static_cast<std::uint16_t>(s.net.mtu_bytes() - 40),
-                  .listen_from_us = s.config.listen_delay_ms * std::uint64_t{1000},
-                  .secret = secret},
-                 arena, capacity) &&
-      s.http.init({.tcp = &s.tcp,
-                   .counters = &s.counters,
-                   .token = mix64(secret, secret >> 32),
-                   .body_size_bytes = s.config.body_size_bytes,
-                   .service_us = s.config.service_us,
-                   .worker_count = s.config.worker_count},
-                  arena, capacity);
+  const bool ok = s.tcp.init({.frames = &s.net,
+                              .application = &s.http,
+                              .counters = &s.counters,
+                              .mac = s.net.mac(),
+                              .ip = s.config.ip,
+                              .port = s.config.port,
+                              .max_segment_bytes = static_cast<std::uint16_t>(s.net.mtu_bytes() - 40),
+                              .listen_from_us = s.config.listen_delay_ms * std::uint64_t{1000},
+                              .secret = secret},
+                             arena, capacity) &&
+                  s.http.init({.tcp = &s.tcp,
+                               .counters = &s.counters,
+                               .token = mix64(secret, secret >> 32),
+                               .body_size_bytes = s.config.body_size_bytes,
+                               .service_us = s.config.service_us,
+                               .worker_count = s.config.worker_count},
+                              arena, capacity);
   if (!ok) panic("tables do not fit the memory");
-  s.ip.init({.frames = &s.net,
-             .tcp = &s.tcp,
-             .counters = &s.counters,
-             .mac = s.net.mac(),
-             .ip = s.config.ip});
+  s.ip.init(
+      {.frames = &s.net, .tcp = &s.tcp, .counters = &s.counters, .mac = s.net.mac(), .ip = s.config.ip});
 }
 
-void print_boot_line(const System& s, std::string_view clock_source) {
-  TextBuffer<160> line;
-  line.append("grin: up in ").append_decimal(s.clock.now_us()).append(" us, port ");
-  line.append_decimal(s.config.port).append(", ").append_decimal(s.tcp.capacity());
-  line.append(" connections, tsc ").append_decimal(s.clock.tsc_khz()).append(" kHz from ");
-  line.append(clock_source).append("\n");
+void print_boot_line(const System& s) {
+  TextBuffer<100> line;
+  line.append("grin: up ").append_decimal(s.ready_us).append(" us, ").append_decimal(s.tcp.capacity());
+  line.append(" connections, tsc ").append_decimal(s.clock.tsc_khz()).append(" kHz by ");
+  line.append(s.clock_source).append("\n");
   console_write(line.view());
 }
 
@@ -156,6 +154,8 @@ std::uint64_t idle_us(const System& s, std::uint64_t panic_us) {
   const bool halts = s.config.idle == IdleMethod::kHalt;
   const std::uint64_t panic_us =
       s.config.panic_after_ms == 0 ? kNoDeadline : s.config.panic_after_ms * std::uint64_t{1000};
+  // A line costs an exit per byte, about 10 us each: only when there is nothing better to do.
+  bool line_due = !s.config.quiet;
   for (;;) {
     const std::uint64_t now_us = s.clock.now_us();
     if (now_us >= panic_us) panic("grin.panic_after_ms");
@@ -167,6 +167,11 @@ std::uint64_t idle_us(const System& s, std::uint64_t panic_us) {
     const int received = receive_burst(s);
     s.net.kick();
     if (received != 0) continue;
+    if (line_due) {
+      print_boot_line(s);
+      line_due = false;
+      continue;
+    }
 
     const bool wants_room = s.tcp.has_pending() || !s.net.can_send(kSendReserve);
     if (!s.net.arm_interrupts(wants_room)) {
@@ -186,12 +191,12 @@ extern "C" [[noreturn]] void grin_main(const cheshire::abi::HvmStartInfo* info) 
   grin::System& s = grin::system_state;
   grin::read_cmdline(*info, s.config);
   const bool halts = s.config.idle == grin::IdleMethod::kHalt;
-  const std::string_view clock_source = s.clock.init(s.config.tsc_khz, halts);
-  if (clock_source.empty()) grin::panic("TSC frequency unknown, give grin.tsc_khz");
+  s.clock_source = s.clock.init(s.config.tsc_khz, halts);
+  if (s.clock_source.empty()) grin::panic("TSC frequency unknown, give grin.tsc_khz");
   const grin::Arena arena(grin::free_memory(*info));
   s.net.init({s.config.devices.data(), s.config.device_count});
   s.idle.init(s.config.idle, s.net.irq());
   grin::start_protocols(s, arena);
-  grin::print_boot_line(s, clock_source);
+  s.ready_us = s.clock.now_us();
   grin::run(s);
 }

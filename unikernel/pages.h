@@ -4,8 +4,8 @@
 // What grin answers: a head and the start of a body as text, each built when it is first asked for, because
 // building all of them would be the larger part of the boot on an emulating KVM.
 //
-// A body that is longer than the text goes on with a pattern that depends on the offset alone. So any piece of
-// an answer can be made again at any time, and retransmission needs no send buffer.
+// A body that is longer than the text goes on with a pattern that depends on the offset alone. So any piece
+// of an answer can be made again at any time, and retransmission needs no send buffer.
 
 #pragma once
 

@@ -23,7 +23,9 @@ void power_off() {
   __builtin_unreachable();
 }
 
-void panic(std::string_view what) { panic(what, {}); }
+void panic(std::string_view what) {
+  panic(what, {});
+}
 
 void panic(std::string_view what, std::string_view detail) {
   console_write("grin: panic: ");

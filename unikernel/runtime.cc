@@ -59,6 +59,8 @@ std::size_t strlen(const char* text) {
   return static_cast<std::size_t>(cursor - text);
 }
 
-[[noreturn]] void __cxa_pure_virtual() { grin::panic("pure virtual call"); }
+[[noreturn]] void __cxa_pure_virtual() {
+  grin::panic("pure virtual call");
+}
 
 }  // extern "C"

@@ -8,7 +8,9 @@
 namespace grin {
 namespace {
 
-std::uint64_t earlier(std::uint64_t left, std::uint64_t right) { return left < right ? left : right; }
+std::uint64_t earlier(std::uint64_t left, std::uint64_t right) {
+  return left < right ? left : right;
+}
 
 }  // namespace
 

@@ -3,15 +3,15 @@
 
 // TCP for a server: passive open only, one local port, in-order receive (RFC 9293, 5681, 5961, 6298, 6582).
 //
-// Terms. The application sees a connection as two streams. What it receives it gets as pieces of packets and may
-// leave: then the rest is kept, up to kReceiveBuffer_bytes, and offered again after resume(). What it sends it
-// does not hand over: it promises a number of bytes with extend() and makes any piece of them when asked by
-// fill(), as often as asked, until on_acked(). So there is no send buffer.
+// Terms. The application sees a connection as two streams. What it receives it gets as pieces of packets and
+// may leave: then the rest is kept, up to kReceiveBuffer_bytes, and offered again after resume(). What it
+// sends it does not hand over: it promises a number of bytes with extend() and makes any piece of them when
+// asked by fill(), as often as asked, until on_acked(). So there is no send buffer.
 //
 // Walked example, `GET /` and keep-alive: SYN makes an entry and SYN-ACK goes out. Its ACK calls on_open(). A
-// data segment calls on_data(), in which the application calls extend(id, 190); when it returns, output() asks
-// fill(id, 0, 190 bytes) right into a transmit buffer, and that segment carries the ACK. The peer's next segment
-// acknowledges: on_acked(id, 190).
+// data segment calls on_data(), in which the application calls extend(id, 190); when it returns, output()
+// asks fill(id, 0, 190 bytes) right into a transmit buffer, and that segment carries the ACK. The peer's next
+// segment acknowledges: on_acked(id, 190).
 //
 // Callbacks may call extend() and close(), and nothing else. Outside of callbacks follow these with push().
 // begin_turn() sets the time for all that follows. One thread. All tables are taken from the arena at init().
@@ -41,8 +41,8 @@ inline constexpr std::uint64_t kMaxTimeout_us = 60'000'000;
 inline constexpr std::uint64_t kTimeWait_us = 1'000'000;  // short: see reopen() in tcp_input.cc
 inline constexpr std::uint64_t kFinWait2_us = 5'000'000;
 inline constexpr std::uint64_t kIdle_us = 60'000'000;
-inline constexpr std::uint8_t kMaxSynRetries = 4;  // about 31 s
-inline constexpr std::uint8_t kMaxRetries = 8;     // 100 s and more
+inline constexpr std::uint8_t kMaxSynRetries = 4;        // about 31 s
+inline constexpr std::uint8_t kMaxRetries = 8;           // 100 s and more
 inline constexpr std::uint32_t kMaxChallengeAcks = 100;  // per second, RFC 5961 7
 
 class StreamHandler {
@@ -162,9 +162,9 @@ class Tcp {
   std::size_t used_count_ = 0;
   std::size_t time_wait_count_ = 0;
   std::uint64_t bucket_mask_ = 0;
-  Index never_used_ = 1;  // entries from here on were never touched
-  Index free_ = kNoIndex;   // chained by hash_next
-  IndexList time_wait_;     // in order of their end; shares links with the wheel
+  Index never_used_ = 1;   // entries from here on were never touched
+  Index free_ = kNoIndex;  // chained by hash_next
+  IndexList time_wait_;    // in order of their end; shares links with the wheel
   IndexList pending_;
   TimerWheel wheel_;
   std::span<Connection> connections_;  // [0] is not used

@@ -68,11 +68,11 @@ struct Connection {
   std::uint16_t max_segment_bytes;
   std::uint16_t buffered_bytes;  // received, in order, not yet taken by the application
 
-  bool fin_queued;      // the application closed; FIN follows send_end
-  bool fin_received;    // the peer's FIN is in order and acknowledged
-  bool fin_reported;    // the application was told
-  bool attached;        // the application knows this connection
-  bool ack_wanted;      // the peer must get an ACK, alone or with data
+  bool fin_queued;    // the application closed; FIN follows send_end
+  bool fin_received;  // the peer's FIN is in order and acknowledged
+  bool fin_reported;  // the application was told
+  bool attached;      // the application knows this connection
+  bool ack_wanted;    // the peer must get an ACK, alone or with data
   bool in_recovery;
   bool timing;          // timed_sequence is being measured
   bool output_pending;  // on the list of those that met a full transmit ring

@@ -11,12 +11,14 @@
 namespace grin {
 namespace {
 
-constexpr std::uint16_t kDefaultSegment_bytes = 536;  // RFC 9293 3.7.1, without the option
-constexpr std::uint16_t kMinSegment_bytes = 64;       // less would be a waste of our time
+constexpr std::uint16_t kDefaultSegment_bytes = 536;   // RFC 9293 3.7.1, without the option
+constexpr std::uint16_t kMinSegment_bytes = 64;        // less would be a waste of our time
 constexpr std::uint32_t kInitialWindow_segments = 10;  // RFC 6928
 constexpr std::uint8_t kFastRetransmitAcks = 3;        // RFC 5681 3.2
 
-std::uint32_t larger(std::uint32_t left, std::uint32_t right) { return left > right ? left : right; }
+std::uint32_t larger(std::uint32_t left, std::uint32_t right) {
+  return left > right ? left : right;
+}
 
 }  // namespace
 
@@ -97,7 +99,8 @@ void Tcp::input_open(ConnectionId id, Segment segment) {
   // Cut to the window: what we have already, and what we have no room for.
   if (seq_before(segment.sequence, c.receive_next)) {
     const std::uint32_t known = c.receive_next - segment.sequence;
-    segment.payload = segment.payload.subspan(known < segment.payload.size() ? known : segment.payload.size());
+    segment.payload =
+        segment.payload.subspan(known < segment.payload.size() ? known : segment.payload.size());
     segment.sequence = c.receive_next;
     c.ack_wanted = true;
   }
@@ -213,9 +216,9 @@ bool Tcp::process_ack(ConnectionId id, const Segment& segment) {
 }
 
 void Tcp::update_send_window(Connection& c, const Segment& segment) {
-  const bool newer = seq_before(c.window_sequence, segment.sequence) ||
-                     (c.window_sequence == segment.sequence &&
-                      !seq_after(c.window_ack, segment.acknowledgment));
+  const bool newer =
+      seq_before(c.window_sequence, segment.sequence) ||
+      (c.window_sequence == segment.sequence && !seq_after(c.window_ack, segment.acknowledgment));
   if (!newer) return;
   // A probe into the closed window was most likely thrown away: send it again with what follows it.
   const bool opens = c.send_window == 0 && segment.window != 0;
@@ -240,7 +243,8 @@ void Tcp::on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t a
   if (c.in_recovery && seq_before(ack, c.recovery_end)) {
     // RFC 6582 3.2, partial acknowledgment: the next hole.
     const std::uint32_t window = c.congestion_window_bytes;
-    c.congestion_window_bytes = larger(window > acked_bytes ? window - acked_bytes : 0, segment_bytes) + segment_bytes;
+    c.congestion_window_bytes =
+        larger(window > acked_bytes ? window - acked_bytes : 0, segment_bytes) + segment_bytes;
     retransmit_head(id);
   } else if (c.in_recovery) {
     c.in_recovery = false;
@@ -283,8 +287,8 @@ void Tcp::on_duplicate_ack(ConnectionId id) {
 void Tcp::process_data(ConnectionId id, Bytes payload) {
   Connection& c = connections_[id];
   c.receive_next += static_cast<std::uint32_t>(payload.size());
-  // After the application's close nobody reads any more: acknowledged and thrown away, so that the peer gets to
-  // read the last answer instead of a reset.
+  // After the application's close nobody reads any more: acknowledged and thrown away, so that the peer gets
+  // to read the last answer instead of a reset.
   if (payload.empty() || !c.attached || c.fin_received) return;
   if (c.buffered_bytes == 0) {
     const std::size_t taken = options_.application->on_data(id, payload);

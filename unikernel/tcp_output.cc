@@ -65,15 +65,16 @@ void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) 
   store_checksum(tcp.checksum, finish_checksum(partial_checksum(frame.subspan(kTcpOffset), pseudo)));
 }
 
-// Sends bytes [sequence, sequence + size_bytes) and, if `fin`, the FIN behind them; always with an ACK. False if
-// the ring is full.
+// Sends bytes [sequence, sequence + size_bytes) and, if `fin`, the FIN behind them; always with an ACK. False
+// if the ring is full.
 bool Tcp::emit(ConnectionId id, std::uint32_t sequence, std::uint32_t size_bytes, bool fin) {
   Connection& c = connections_[id];
   const std::span<std::byte> room = options_.frames->next_frame();
   if (room.empty()) return false;
   const std::span<std::byte> frame = room.first(kTcpFrameHeaderSize_bytes + size_bytes);
   if (size_bytes != 0) {
-    options_.application->fill(id, sequence - c.initial_sequence - 1, frame.subspan(kTcpFrameHeaderSize_bytes));
+    options_.application->fill(id, sequence - c.initial_sequence - 1,
+                               frame.subspan(kTcpFrameHeaderSize_bytes));
   }
   std::uint8_t flags = kTcpAck;
   if (size_bytes != 0) flags |= kTcpPsh;
@@ -131,7 +132,8 @@ bool Tcp::output_segment(ConnectionId id) {
   if (size > c.max_segment_bytes) size = c.max_segment_bytes;
   const bool fin = c.fin_queued && size == left;
   if (size == 0 && !fin) return false;
-  // Silly window avoidance (RFC 9293 3.8.6.2.1): a short segment only if it is the last or nothing is in flight.
+  // Silly window avoidance (RFC 9293 3.8.6.2.1): a short segment only if it is the last or nothing is in
+  // flight.
   if (size < left && size < c.max_segment_bytes && flight != 0) return false;
   if (!emit(id, c.send_next, size, fin)) {
     if (!c.output_pending) pending_.push_back(pending_links_, id);

@@ -19,8 +19,7 @@ void TimerWheel::arm(Index owner, std::uint64_t deadline_us) {
   Entry& entry = entries_[owner];
   if (entry.slot_plus_one != 0) {
     const std::uint64_t old_slot = entry.slot_plus_one - 1U;
-    const std::uint64_t old_tick =
-        current_tick_ + ((old_slot - current_tick_) & (kSlotCount - 1));
+    const std::uint64_t old_tick = current_tick_ + ((old_slot - current_tick_) & (kSlotCount - 1));
     if (old_tick <= tick) return;
     cancel(owner);
   }
@@ -28,6 +27,7 @@ void TimerWheel::arm(Index owner, std::uint64_t deadline_us) {
   slots_[slot].push_back(links_, owner);
   occupied_[slot / 64] |= std::uint64_t{1} << (slot % 64);
   entry.slot_plus_one = static_cast<std::uint16_t>(slot + 1);
+  ++armed_count_;
 }
 
 void TimerWheel::cancel(Index owner) {
@@ -37,15 +37,18 @@ void TimerWheel::cancel(Index owner) {
   slots_[slot].remove(links_, owner);
   if (slots_[slot].empty()) occupied_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
   entry.slot_plus_one = 0;
+  --armed_count_;
 }
 
 std::uint64_t TimerWheel::first_occupied_tick() const {
+  if (armed_count_ == 0) return kNever;
   // From the current slot to the end of its word, then word by word around the wheel.
   const std::uint64_t start = current_tick_ & (kSlotCount - 1);
   std::uint64_t word = start / 64;
   std::uint64_t bits = occupied_[word] & (kNever << (start % 64));
   for (std::uint64_t i = 0; i <= occupied_.size(); ++i) {
     if (bits != 0) {
+      // The compiler may write tzcnt, which an old or emulated CPU runs as bsf: the same unless bits is zero.
       const std::uint64_t slot = word * 64 + static_cast<std::uint64_t>(__builtin_ctzll(bits));
       return current_tick_ + ((slot - current_tick_) & (kSlotCount - 1));
     }

@@ -4,16 +4,18 @@
 // One deadline per connection, for all of them, at a few instructions per packet.
 //
 // Terms: a tick is 8.192 ms, a slot collects what is due within one tick, the wheel has kSlotCount slots. The
-// wheel is lazy: arm() with a later deadline than the one on the wheel does nothing, so moving a retransmission
-// timer forward on every segment costs a compare. When a slot comes due its owners are asked; who is not due yet
-// is put back by calling arm() again. So a timer never fires early, and at most one tick late.
+// wheel is lazy: arm() with a later deadline than the one on the wheel does nothing, so moving a
+// retransmission timer forward on every segment costs a compare. When a slot comes due its owners are asked;
+// who is not due yet is put back by calling arm() again. So a timer never fires early, and at most one tick
+// late.
 //
-// Example: A is armed for 200 ms (slot 25), then for 900 ms: it stays in slot 25. At 205 ms expire() yields A;
-// the owner sees that its deadline is 900 ms and arms it again, into slot 110.
+// Example: A is armed for 200 ms (slot 25), then for 900 ms: it stays in slot 25. At 205 ms expire() yields
+// A; the owner sees that its deadline is 900 ms and arms it again, into slot 110.
 
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -50,6 +52,7 @@ class TimerWheel {
 
   std::span<IndexLink> links_;
   std::span<Entry> entries_;
+  std::size_t armed_count_ = 0;
   std::uint64_t current_tick_ = 0;  // everything due before this tick has been popped
   std::array<IndexList, kSlotCount> slots_ = {};
   std::array<std::uint64_t, kSlotCount / 64> occupied_ = {};  // bit per slot that is not empty

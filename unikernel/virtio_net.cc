@@ -65,7 +65,9 @@ constinit std::array<std::uint16_t, kTransmitSize> free_ids = all_transmit_ids()
 
 }  // namespace
 
-std::uint32_t VirtioNet::read(std::uint32_t reg) const { return mmio_read32(device_.base + reg); }
+std::uint32_t VirtioNet::read(std::uint32_t reg) const {
+  return mmio_read32(device_.base + reg);
+}
 void VirtioNet::write(std::uint32_t reg, std::uint32_t value) const {
   mmio_write32(device_.base + reg, value);
 }
@@ -96,8 +98,8 @@ void VirtioNet::negotiate() {
   // Byte by byte, the access width that the field has (4.2.2.2).
   for (std::uint32_t i = 0; i < mac_.size(); ++i) mac_[i] = mmio_read8(device_.base + kConfig + i);
   if ((offered & kFeatureMtu) == 0) return;
-  const std::size_t mtu = mmio_read8(device_.base + kConfigMtu) +
-                          (std::size_t{mmio_read8(device_.base + kConfigMtu + 1)} << 8);
+  const std::size_t mtu =
+      mmio_read8(device_.base + kConfigMtu) + (std::size_t{mmio_read8(device_.base + kConfigMtu + 1)} << 8);
   constexpr std::size_t kMinMtu_bytes = 68;  // RFC 791
   if (mtu >= kMinMtu_bytes && mtu < mtu_bytes_) mtu_bytes_ = mtu;
 }
@@ -173,8 +175,7 @@ bool VirtioNet::can_send(std::size_t frame_count) {
 std::span<std::byte> VirtioNet::next_frame() {
   if (!can_send(1)) return {};
   const std::uint16_t id = free_ids[free_count_ - 1U];
-  return std::span<std::byte>(transmit_buffers[id].bytes)
-      .subspan(kNetHeaderSize_bytes, kMaxFrameSize_bytes);
+  return std::span<std::byte>(transmit_buffers[id].bytes).subspan(kNetHeaderSize_bytes, kMaxFrameSize_bytes);
 }
 
 void VirtioNet::send(std::size_t size_bytes) {

@@ -3,8 +3,9 @@
 
 // The virtio network device behind virtio-mmio, version 2 (virtio 1.2 4.2 and 5.1).
 //
-// Features: VERSION_1 and MAC, MTU where offered. No offloads, no mergeable buffers, no event index: one header
-// and one frame per descriptor. There is one device and one instance of this class, whose rings are static.
+// Features: VERSION_1 and MAC, MTU where offered. No offloads, no mergeable buffers, no event index: one
+// header and one frame per descriptor. There is one device and one instance of this class, whose rings are
+// static.
 //
 // Receive: receive() lends a frame, release() gives its buffer back. Transmit: completions are reaped when a
 // buffer is wanted. kick() tells the device about both, once per turn of the main loop.
@@ -41,8 +42,8 @@ class VirtioNet final : public FramePort {
 
   void kick();
 
-  // Asks for an interrupt on the next received frame, and if `and_transmit`, on the next sent one. Returns true
-  // if there is something already: then do not sleep.
+  // Asks for an interrupt on the next received frame, and if `and_transmit`, on the next sent one. Returns
+  // true if there is something already: then do not sleep.
   [[nodiscard]] bool arm_interrupts(bool and_transmit);
   // After sleeping: takes the line down, and asks for no more interrupts.
   void disarm_interrupts(bool acknowledge);
@@ -59,9 +60,9 @@ class VirtioNet final : public FramePort {
   MmioDevice device_ = {};
   MacAddress mac_ = {};
   std::size_t mtu_bytes_ = 1500;
-  std::uint16_t receive_seen_ = 0;    // used entries taken
-  std::uint16_t transmit_seen_ = 0;   // used entries reaped
-  std::uint16_t free_count_ = 0;      // transmit buffers that are ours
+  std::uint16_t receive_seen_ = 0;   // used entries taken
+  std::uint16_t transmit_seen_ = 0;  // used entries reaped
+  std::uint16_t free_count_ = 0;     // transmit buffers that are ours
   bool receive_kick_ = false;
   bool transmit_kick_ = false;
 };

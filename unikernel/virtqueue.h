@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// A split virtqueue (virtio 1.2 2.7) whose descriptors and buffers belong together for good: descriptor i always
-// points at buffer i. Because of that the tables can be constants of the image, filled in by the linker; posting
-// all receive buffers costs no instruction at boot.
+// A split virtqueue (virtio 1.2 2.7) whose descriptors and buffers belong together for good: descriptor i
+// always points at buffer i. Because of that the tables can be constants of the image, filled in by the
+// linker; posting all receive buffers costs no instruction at boot.
 //
 // The device is trusted as far as a guest must trust its VMM, but an id out of range is still ignored.
 
@@ -15,9 +15,9 @@
 
 namespace grin {
 
-inline constexpr std::uint16_t kDescriptorWrite = 2;       // VIRTQ_DESC_F_WRITE
-inline constexpr std::uint16_t kAvailNoInterrupt = 1;      // VIRTQ_AVAIL_F_NO_INTERRUPT
-inline constexpr std::uint16_t kUsedNoNotify = 1;          // VIRTQ_USED_F_NO_NOTIFY
+inline constexpr std::uint16_t kDescriptorWrite = 2;   // VIRTQ_DESC_F_WRITE
+inline constexpr std::uint16_t kAvailNoInterrupt = 1;  // VIRTQ_AVAIL_F_NO_INTERRUPT
+inline constexpr std::uint16_t kUsedNoNotify = 1;      // VIRTQ_USED_F_NO_NOTIFY
 
 inline constexpr std::size_t kNetHeaderSize_bytes = 12;    // virtio_net_hdr with num_buffers, 5.1.6
 inline constexpr std::size_t kNetBufferSize_bytes = 1536;  // header, 1514 bytes of frame, and a spare
@@ -87,8 +87,8 @@ template <std::size_t kSize>
   return queue;
 }
 
-// Fields that the other side writes or reads while we run. x86 keeps stores in order with stores and loads with
-// loads (Intel SDM volume 3, 9.2.2), so acquire and release are plain moves.
+// Fields that the other side writes or reads while we run. x86 keeps stores in order with stores and loads
+// with loads (Intel SDM volume 3, 9.2.2), so acquire and release are plain moves.
 [[nodiscard]] inline std::uint16_t load_acquire(const std::uint16_t& field) {
   return __atomic_load_n(&field, __ATOMIC_ACQUIRE);
 }
@@ -96,6 +96,8 @@ inline void store_release(std::uint16_t& field, std::uint16_t value) {
   __atomic_store_n(&field, value, __ATOMIC_RELEASE);
 }
 // Between our store and a load of what the device wrote: the one order that x86 does not keep by itself.
-inline void full_barrier() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+inline void full_barrier() {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
 
 }  // namespace grin

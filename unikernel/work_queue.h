@@ -4,13 +4,13 @@
 // The work model: a request takes service_us on one of worker_count servers, others wait in order of arrival.
 // No CPU time is burnt; completions are moments on the clock.
 //
-// As every job takes equally long, jobs finish in the order in which they started: the running ones are a ring
-// sorted by deadline, and only its front needs a look. A server that becomes free at time t starts the next job
-// at t, however late we notice, so throughput is exactly worker_count / service_us under load.
+// As every job takes equally long, jobs finish in the order in which they started: the running ones are a
+// ring sorted by deadline, and only its front needs a look. A server that becomes free at time t starts the
+// next job at t, however late we notice, so throughput is exactly worker_count / service_us under load.
 //
 // The caller drains pop_finished(now) before it calls submit(owner, now) with the same now.
-// An owner has at most one job. A cancelled job that waits vanishes; one that runs keeps its server busy to the
-// end, as an application that learns of a dead client only when it writes.
+// An owner has at most one job. A cancelled job that waits vanishes; one that runs keeps its server busy to
+// the end, as an application that learns of a dead client only when it writes.
 
 #pragma once
 

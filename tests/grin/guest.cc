@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "guest.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "unikernel/checksum.h"
+
+namespace grin::test {
+namespace {
+
+constexpr std::size_t kArenaSize_bytes = 16U << 20;
+constexpr std::size_t kIpOffset = sizeof(EthernetHeader);
+constexpr std::size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
+
+}  // namespace
+
+std::span<std::byte> FakePort::next_frame() {
+  if (sent.size() >= room) return {};
+  return buffer_;
+}
+
+void FakePort::send(std::size_t size_bytes) {
+  ASSERT_LE(size_bytes, kMaxFrameSize_bytes);
+  sent.emplace_back(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(size_bytes));
+  std::fill(buffer_.begin(), buffer_.end(), std::byte{0xaa});
+}
+
+Guest::Guest(const GuestOptions& options)
+    : memory_(static_cast<std::byte*>(::operator new[](kArenaSize_bytes, std::align_val_t{64}))) {
+  std::memset(memory_.get(), 0, kArenaSize_bytes);
+  Arena arena({memory_.get(), kArenaSize_bytes});
+  const bool ok = tcp.init({.frames = &port,
+                            .application = &http,
+                            .counters = &counters,
+                            .mac = kGuestMac,
+                            .ip = kGuestIp,
+                            .port = kGuestPort,
+                            .max_segment_bytes = 1460,
+                            .listen_from_us = options.listen_from_us,
+                            .secret = 0x1234'5678'9abc'def0},
+                           arena, options.capacity) &&
+                  http.init({.tcp = &tcp,
+                             .counters = &counters,
+                             .token = 0xfeed'f00d,
+                             .body_size_bytes = options.body_size_bytes,
+                             .service_us = options.service_us,
+                             .worker_count = options.worker_count},
+                            arena, options.capacity);
+  EXPECT_TRUE(ok);
+  ip.init({.frames = &port, .tcp = &tcp, .counters = &counters, .mac = kGuestMac, .ip = kGuestIp});
+  turn();
+}
+
+void Guest::turn() {
+  tcp.begin_turn(now_us);
+  http.begin_turn(now_us);
+  tcp.run_timers();
+  http.run_work();
+  tcp.run_pending();
+}
+
+void Guest::receive(std::span<const std::byte> frame) {
+  turn();
+  const auto copy = std::make_unique<std::byte[]>(frame.size());
+  std::copy(frame.begin(), frame.end(), copy.get());
+  ip.input({copy.get(), frame.size()});
+}
+
+void Guest::advance_to(std::uint64_t to_us) {
+  now_us = to_us;
+  turn();
+}
+
+std::uint64_t Guest::next_deadline_us() const {
+  return std::min(tcp.next_deadline_us(), http.next_deadline_us());
+}
+
+void fix_checksums(Frame& frame) {
+  if (frame.size() < kTcpOffset + sizeof(TcpHeader)) return;
+  const std::span<std::byte> bytes(frame);
+  auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
+  ip.checksum.set(0);
+  const std::size_t ip_header_bytes =
+      std::min<std::size_t>((ip.version_and_words & 0xfU) * 4U, frame.size() - kIpOffset);
+  store_checksum(ip.checksum, finish_checksum(partial_checksum(bytes.subspan(kIpOffset, ip_header_bytes))));
+  const std::size_t tcp_at = kIpOffset + ip_header_bytes;
+  const std::size_t end = std::min<std::size_t>(kIpOffset + ip.total_size_bytes.get(), frame.size());
+  if (end < tcp_at + sizeof(TcpHeader)) return;
+  auto& tcp = header_at<TcpHeader>(bytes, tcp_at);
+  tcp.checksum.set(0);
+  const auto segment = bytes.subspan(tcp_at, end - tcp_at);
+  const std::uint64_t pseudo =
+      pseudo_header_sum(ip.source.get(), ip.destination.get(), kIpProtocolTcp, segment.size());
+  store_checksum(tcp.checksum, finish_checksum(partial_checksum(segment, pseudo)));
+}
+
+Frame to_guest(const TestSegment& segment) {
+  const std::size_t option_bytes = segment.max_segment != 0 ? 4 : 0;
+  Frame frame(kTcpFrameHeaderSize_bytes + option_bytes + segment.payload.size());
+  const std::span<std::byte> bytes(frame);
+  auto& ethernet = header_at<EthernetHeader>(bytes, 0);
+  ethernet.destination = kGuestMac;
+  ethernet.source = kClientMac;
+  ethernet.ether_type.set(kEtherTypeIpv4);
+  auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
+  ip.version_and_words = 0x45;
+  ip.total_size_bytes.set(static_cast<std::uint16_t>(frame.size() - kIpOffset));
+  ip.time_to_live = 64;
+  ip.protocol = kIpProtocolTcp;
+  ip.source.set(kClientIp);
+  ip.destination.set(kGuestIp);
+  auto& tcp = header_at<TcpHeader>(bytes, kTcpOffset);
+  tcp.source_port.set(segment.port);
+  tcp.destination_port.set(segment.guest_port);
+  tcp.sequence.set(segment.sequence);
+  tcp.acknowledgment.set(segment.acknowledgment);
+  tcp.data_offset = static_cast<std::uint8_t>((sizeof(TcpHeader) + option_bytes) / 4 << 4);
+  tcp.flags = segment.flags;
+  tcp.window.set(segment.window);
+  if (option_bytes != 0) {
+    frame[kTcpFrameHeaderSize_bytes] = std::byte{2};
+    frame[kTcpFrameHeaderSize_bytes + 1] = std::byte{4};
+    header_at<Be16>(bytes, kTcpFrameHeaderSize_bytes + 2).set(segment.max_segment);
+  }
+  if (!segment.payload.empty()) {
+    std::memcpy(frame.data() + kTcpFrameHeaderSize_bytes + option_bytes, segment.payload.data(),
+                segment.payload.size());
+  }
+  fix_checksums(frame);
+  return frame;
+}
+
+TestSegment from_guest(const Frame& frame) {
+  TestSegment segment;
+  EXPECT_GE(frame.size(), kTcpFrameHeaderSize_bytes);
+  if (frame.size() < kTcpFrameHeaderSize_bytes) return segment;
+  const std::span<const std::byte> bytes(frame);
+  EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).destination, kClientMac);
+  EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).source, kGuestMac);
+  const auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
+  EXPECT_EQ(ip.total_size_bytes.get(), frame.size() - kIpOffset);
+  EXPECT_EQ(finish_checksum(partial_checksum(bytes.subspan(kIpOffset, sizeof(Ipv4Header)))), 0);
+  const auto parsed = parse_segment(bytes.subspan(kTcpOffset), ip.source.get(), ip.destination.get());
+  EXPECT_TRUE(parsed.has_value());
+  if (!parsed) return segment;
+  segment.port = parsed->destination_port;
+  segment.guest_port = parsed->source_port;
+  segment.sequence = parsed->sequence;
+  segment.acknowledgment = parsed->acknowledgment;
+  segment.flags = parsed->flags;
+  segment.window = parsed->window;
+  segment.max_segment = parsed->max_segment;
+  segment.payload.assign(reinterpret_cast<const char*>(parsed->payload.data()), parsed->payload.size());
+  return segment;
+}
+
+}  // namespace grin::test
