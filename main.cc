@@ -9,11 +9,14 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -97,6 +100,24 @@ void nap(uint64_t ns) {
   nanosleep(&time, nullptr);
 }
 
+// Sockets, pipes and process descriptors of some hundred VMs are more than the usual soft limit.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("cannot raise the limit of open files");
+}
+
+// Where VMs may run: not on the CPU of a worker that polls without a pause, as long as there is another one.
+std::vector<uint32_t> cpus_for_vms(const Config& config) {
+  std::vector<uint32_t> cpus;
+  const auto count = static_cast<uint32_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
+  for (uint32_t cpu = 0; cpu < count; ++cpu) {
+    if (cpu != config.eal.lcore || config.worker.idle_sleep_ns != 0 || count == 1) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
 using Drivers = std::map<DriverKind, std::unique_ptr<Driver>>;
 
 // One driver of each kind that the images ask for.
@@ -160,6 +181,7 @@ int run(const Config& config) {
   const std::string directory = config.runtime_dir + "/" + config.name;
   auto lock = lock_runtime_dir(directory, config.name);
   if (!lock) return start_failed(lock.error());
+  raise_descriptor_limit();
 
   auto drivers = start_drivers(config);
   if (!drivers) return start_failed(drivers.error());
