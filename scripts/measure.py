@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The Cheshire Authors
+
+"""Measures the figures of SPECIFICATION.md on this machine, with real VMs in a network namespace of its own.
+
+  cold starts        one curl each, from zero VMs: the daemon's own record of every stage
+  memory             PSS of one idle VM's process, nobody else running the same image
+  packets            wrk through one VM: requests, and the packets that the VM took and gave
+
+The build is in build/, or where CHESHIRE_BUILD_DIR says. Needs root. A busy machine gives worse figures: the
+load average is printed with them.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import sys
+import time
+
+import demo
+import demo_report
+
+sys.path.insert(0, os.path.join(demo_report.TOP, "tests"))
+
+from support import config, sandbox, stories, wait  # noqa: E402  (the path comes first)
+from support.clients import curl, wrk  # noqa: E402
+from support.hugepages import Hugepages, Unavailable  # noqa: E402
+from support.telemetry import STAGES  # noqa: E402
+
+SETTLE_S = 2.0  # a VM that has answered its last client is idle by then
+
+
+@contextlib.contextmanager
+def world_with(hugepages, image, service):
+    """A daemon with one service, and nothing left of it afterwards."""
+    world = stories.World(hugepages)
+    try:
+        yield world.start(images={"web": config.image(**image)}, services={"hello": config.service(**service)})
+    finally:
+        world.close()
+
+
+def cold_starts(hugepages, number):
+    """[(record of the daemon, answer of curl)]; a request that is lost is an error."""
+    taken = []
+    with world_with(hugepages, {}, {"instances": (0, 1), "soft": 64, "idle_after": "100ms"}) as daemon:
+        for _ in range(number):
+            daemon.wait_for_zero("hello")
+            answer = curl()
+            if not answer.ok:
+                raise AssertionError(f"a request was lost: {answer}")
+            _, record = max(daemon.telemetry.cold_starts().items())
+            taken.append((record, answer))
+    return taken
+
+
+def one_vm(hugepages, seconds, connections):
+    """Memory of one idle VM, then a load through it: figures by name."""
+    with world_with(hugepages, {"body": 256}, {"instances": (1, 1), "soft": 1024}) as daemon:
+        page = curl().body
+        (pid,) = daemon.wait_for_vms("hello", 1, state="active").values()
+        wait.wait_until("no flow is open",
+                        lambda: daemon.telemetry.services()["hello"]["in_flight"] == 0, within_s=5)
+        time.sleep(SETTLE_S)
+        memory_mib = demo.mean_memory_mib([pid])
+        before, began = packets(daemon), time.monotonic()
+        result = wrk(connections=connections, seconds=seconds, expected_body=page)
+        took_s, after = time.monotonic() - began, packets(daemon)
+        if result.wrong or result.complaints:
+            raise AssertionError(f"not every answer was right:\n{result.text}")
+    return {
+        "memory of one idle VM, MiB": memory_mib,
+        "requests a second": result.per_second,
+        "packets to the VM a second": (after[0] - before[0]) / took_s,
+        "packets from the VM a second": (after[1] - before[1]) / took_s,
+    }
+
+
+def packets(daemon):
+    (instance,) = daemon.telemetry.instances().values()
+    return instance["packets_to_guest"], instance["packets_from_guest"]
+
+
+def show_cold_starts(taken):
+    print(f"\ncold starts: {len(taken)}, in ms since the SYN was seen")
+    print(f"  {'':<34}{'p50':>9}{'p99':>9}{'min':>9}{'max':>9}")
+    rows = [(words, [record[key] / 1e6 for record, _ in taken]) for key, words in STAGES.items()]
+    rows.append(("Cheshire's own share", [record["own_ns"] / 1e6 for record, _ in taken]))
+    rows.append(("first byte at the client", [answer.first_byte_ms for _, answer in taken]))
+    for words, values in rows:
+        figures = demo_report.figures(values)
+        print(f"  {words:<34}{figures['p50']:9.3f}{figures['p99']:9.3f}{min(values):9.3f}{figures['max']:9.3f}")
+
+
+def show_runs(runs, seconds, connections):
+    print(f"\none VM: {len(runs)} runs, wrk with {connections} connections for {seconds} s each")
+    print(f"  {'':<34}{'median':>9}{'min':>9}{'max':>9}")
+    for name in runs[0]:
+        values = [run[name] for run in runs]
+        print(f"  {name:<34}{statistics.median(values):9.1f}{min(values):9.1f}{max(values):9.1f}")
+
+
+def measure(options, hugepages):
+    print(f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}, packet memory in "
+          f"{'huge' if hugepages else 'ordinary'} pages", flush=True)
+    if options.cold_starts:
+        show_cold_starts(cold_starts(hugepages, options.cold_starts))
+    runs = [one_vm(hugepages, options.seconds, options.connections) for _ in range(options.runs)]
+    if runs:
+        show_runs(runs, options.seconds, options.connections)
+    print(f"\nload average at the end {os.getloadavg()[0]:.1f}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cold-starts", type=int, default=40, metavar="N", help="0: none (40)")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="of wrk through one VM; 0: none (5)")
+    parser.add_argument("--seconds", type=int, default=5, metavar="N", help="of each run (5)")
+    parser.add_argument("--connections", type=int, default=32, metavar="N", help="of wrk (32)")
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    for words in sandbox.sweep(stories.KIND):
+        print(f"removed what a killed run had left: {words}")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(Hugepages(stories.HUGEPAGES_BYTES))
+            hugepages = True
+        except Unavailable as error:
+            print(f"no huge pages: {error}")
+            hugepages = False
+        measure(options, hugepages)
+
+
+if __name__ == "__main__":
+    main()
