@@ -66,11 +66,15 @@ void make_arp_reply(uint8_t* frame, const ParsedPacket& packet, const MacAddress
 void make_echo_reply(uint8_t* frame, const ParsedPacket& packet, const MacAddress& mac) {
   turn_ethernet(frame, mac);
   auto& ip = header_at<Ipv4Header>(frame, packet.l3_offset);
-  std::swap(ip.source, ip.destination);  // the sum over both stays the same
+  std::swap(ip.source, ip.destination);
+  ip.ttl = kOurTtl;  // RFC 1122 3.2.1.7: not what was left of the request's
+  ip.checksum = be16(0);
+  ip.checksum = checksum_of(frame + packet.l3_offset, sizeof(Ipv4Header));
+  // In full: by difference, a reply whose other words are all zero would get 0 instead of 0xffff.
   auto& icmp = header_at<IcmpHeader>(frame, packet.l4_offset);
-  const be16 type_and_code(uint16_t{kIcmpEchoRequest} << 8U);
   icmp.type = kIcmpEchoReply;
-  icmp.checksum = ChecksumDelta{}.replace(type_and_code, be16(0)).apply(icmp.checksum);
+  icmp.checksum = be16(0);
+  icmp.checksum = checksum_of(frame + packet.l4_offset, packet.l4_length);
 }
 
 uint16_t make_reset_reply(uint8_t* frame, const ParsedPacket& packet) {

@@ -3,6 +3,8 @@
 
 #include "dataplane/hold_queue.h"
 
+#include <utility>
+
 #include "check.h"
 
 namespace cheshire {
@@ -21,6 +23,7 @@ HeldSyn* HoldQueue::park(const FlowKey& key, uint64_t arrival_ns) {
   *syn = HeldSyn{};
   syn->key = key;
   syn->arrival_ns = arrival_ns;
+  syn->order_ = ++parked_;
   insert_by_arrival(lists_[key.service.value].waiting, syn);
   ++size_;
   return syn;
@@ -66,8 +69,8 @@ HeldSyn* HoldQueue::next(const HeldSyn* syn) {
 // From the back: a new SYN is the youngest. One that returns is among the oldest, and the list is bounded.
 void HoldQueue::insert_by_arrival(List& list, HeldSyn* syn) {
   uint32_t before = list.last;
-  while (before != kNone && records_[before].arrival_ns > syn->arrival_ns)
-    before = records_[before].previous_;
+  const auto age = [](const HeldSyn& held) { return std::pair(held.arrival_ns, held.order_); };
+  while (before != kNone && age(records_[before]) > age(*syn)) before = records_[before].previous_;
   const uint32_t index = index_of(syn);
   const uint32_t after = before == kNone ? list.first : records_[before].next_;
   syn->previous_ = before;

@@ -41,6 +41,7 @@ struct HeldSyn {
 
  private:
   friend class HoldQueue;
+  uint64_t order_ = 0;  // of park(): decides between arrivals of the same turn
   uint32_t next_ = 0;
   uint32_t previous_ = 0;
 };
@@ -91,6 +92,7 @@ class HoldQueue {
   std::vector<ServiceLists> lists_;
   uint32_t free_ = kNone;
   size_t size_ = 0;
+  uint64_t parked_ = 0;
 };
 
 }  // namespace cheshire

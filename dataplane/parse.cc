@@ -115,6 +115,10 @@ ParsedPacket parse_frame(std::span<const uint8_t> frame, ChecksumsKnownGood know
     ether_type = tag.ether_type.value();
     packet.l3_offset += sizeof(VlanTag);
     if (ether_type == kEtherTypeVlan) return dropped(packet, DropReason::k_stacked_vlan);
+    // Also what makes kNoVlan mean "no tag", and nothing else.
+    if ((packet.vlan_tci & kVlanIdMask) == kVlanIdReserved) {
+      return dropped(packet, DropReason::k_reserved_vlan);
+    }
   }
   if (ether_type == kEtherTypeIpv4) return parse_ipv4(frame, packet, known);
   if (ether_type == kEtherTypeArp) return parse_arp(frame, packet);

@@ -26,7 +26,8 @@ enum class PacketKind : uint8_t {
   kIcmpEcho,  // an echo request
 };
 
-inline constexpr uint16_t kNoVlan = 0xffff;  // no TCI: VLAN 4095 is reserved (IEEE 802.1Q)
+// No TCI: VLAN 4095 is reserved (IEEE 802.1Q), and frames that carry it are dropped.
+inline constexpr uint16_t kNoVlan = 0xffff;
 
 struct ParsedPacket {
   PacketKind kind = PacketKind::kDrop;
@@ -47,6 +48,7 @@ struct ChecksumsKnownGood {
   bool l4 = false;
 };
 
+// `frame`: at most 65,535 bytes, the most that one packet buffer holds.
 [[nodiscard]] ParsedPacket parse_frame(std::span<const uint8_t> frame, ChecksumsKnownGood known = {});
 
 // Header views into a frame that parse_frame() accepted as the kind that has them.

@@ -18,6 +18,7 @@ namespace cheshire {
 #define CHESHIRE_DROP_REASONS(X)                                             \
   X(truncated_ethernet, "shorter than an Ethernet header")                   \
   X(stacked_vlan, "more than one VLAN tag")                                  \
+  X(reserved_vlan, "tagged with VLAN 4095, which no frame may carry")        \
   X(not_ipv4, "neither IPv4 nor ARP")                                        \
   X(bad_arp, "ARP that is not a whole request for Ethernet and IPv4")        \
   X(other_mac, "addressed to another station")                               \

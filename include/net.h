@@ -43,6 +43,8 @@ struct VlanTag {  // IEEE 802.1Q, after the source address
   be16 ether_type;
 };
 static_assert(sizeof(VlanTag) == 4);
+inline constexpr uint16_t kVlanIdMask = 0x0fff;
+inline constexpr uint16_t kVlanIdReserved = 0x0fff;
 
 struct ArpHeader {  // RFC 826, for Ethernet and IPv4
   be16 hardware_type;
