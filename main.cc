@@ -130,8 +130,18 @@ Result<Drivers> start_drivers(const Config& config) {
       continue;
     }
     QemuOptions options;
-    options.probe = BootOrder{
-        .name = "probe", .kernel = image.kernel, .memory_bytes = image.memory_bytes, .mac = kGuestMac};
+    options.cpus = cpus_for_vms(config);
+    const auto uses_image = [&](const ServiceConfig& service) {
+      return &config.images[service.image] == &image;
+    };
+    const auto service = std::find_if(config.services.begin(), config.services.end(), uses_image);
+    if (image.accelerator == Accelerator::kAuto && service != config.services.end()) {
+      options.probe = BootOrder{.name = "probe",
+                                .kernel = image.kernel,
+                                .memory_bytes = image.memory_bytes,
+                                .command_line = expand_command_line(image, *service),
+                                .mac = kGuestMac};
+    }
     auto qemu = QemuDriver::create(std::move(options));
     if (!qemu) return qemu.error();
     drivers[image.driver] = std::move(qemu).value();
