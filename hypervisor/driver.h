@@ -7,18 +7,26 @@
 // return at once: the work is done on threads of the driver's own, and what came of it is told by events
 // that the control thread fetches on its next turn. Per instance a driver tells exactly one sequence:
 //
-//   boot() -> kSpawned -> kExited      a VM that ran and ended, by our order or by itself
-//   boot() -> kExited                  a VM that never started; `reason` has the hypervisor's own words
+//   boot()    -> kSpawned -> kExited                a VM that ran and ended, by our order or by itself
+//   boot()    -> kExited                            a VM that never started; `reason` has the hypervisor's
+//   words prepare() -> kSpawned -> kPrepared -> kExited   a shell; run() starts it and tells nothing: that
+//   the guest
+//                                                   is ready is seen by its packets, not told by its driver
+//   pause()   -> kPaused                            of an instance that runs; run() resumes it
 //
+// boot() is prepare() and run() with no round trip between them, and without kPrepared. run() may come before
+// kPrepared and pause() at any time: orders are obeyed in their sequence.
 // After kExited nothing of the instance is left: no process, no file, no socket of the driver's.
 // A driver never retries; back-off and bounds belong to the control plane (controlplane/instance_pool.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "check.h"
 #include "config.h"
 #include "ids.h"
 #include "net.h"
@@ -36,7 +44,7 @@ struct BootOrder {
   Accelerator accelerator = Accelerator::kAuto;
 };
 
-enum class DriverEventKind : uint8_t { kSpawned, kExited };
+enum class DriverEventKind : uint8_t { kSpawned, kExited, kPrepared, kPaused };
 
 struct DriverEvent {
   DriverEventKind kind = DriverEventKind::kExited;
@@ -44,6 +52,17 @@ struct DriverEvent {
   uint64_t time_ns = 0;  // monotonic
   int32_t pid = 0;       // kSpawned: of the VM's process, 0 where there is none
   std::string reason;    // kExited: "stopped", "killed by signal 9", "qemu: could not open …"
+};
+
+// Why a vCPU left the guest, as far as a driver can tell.
+enum class VmExit : uint8_t { kPort, kMmio, kIdle, kInterrupted, kOther };
+inline constexpr size_t kVmExits = 5;
+
+// What an instance has used. A few tens of milliseconds old at the most while it runs.
+struct VmUsage {
+  uint64_t cpu_ns = 0;                     // of the vCPU's thread, since it was started
+  uint64_t memory_bytes = 0;               // touched pages of the guest and of its process, text left out
+  std::array<uint64_t, kVmExits> exits{};  // by VmExit; zero where the driver cannot know
 };
 
 class Driver {
@@ -59,10 +78,24 @@ class Driver {
   [[nodiscard]] virtual std::string description() const = 0;
 
   virtual void boot(BootOrder order) = 0;
+
+  // The tiers. Where has_tiers() is false, the next three must not be called.
+  [[nodiscard]] virtual bool has_tiers() const { return false; }
+  // A shell: process, VM, memory, image, vhost-user connected; not one guest instruction run.
+  virtual void prepare(BootOrder) { CHECK(has_tiers()); }
+  // Starts a shell or resumes a paused instance. Unknown, running or ended instances are ignored.
+  virtual void run(InstanceId) { CHECK(has_tiers()); }
+  // Stops the vCPU, tells kPaused. Instances that do not run are ignored.
+  virtual void pause(InstanceId) { CHECK(has_tiers()); }
+
   // Ends the instance: asks first, kills after a bounded time. Unknown or ended instances are ignored.
   virtual void stop(InstanceId id) = 0;
   // The oldest event not yet fetched.
   [[nodiscard]] virtual std::optional<DriverEvent> next_event() = 0;
+
+  // nullopt for unknown instances and where nothing was measured yet. A look into a table that the driver's
+  // own thread refreshes: cheap. Asking is what keeps it fresh.
+  [[nodiscard]] virtual std::optional<VmUsage> usage(InstanceId) { return std::nullopt; }
 };
 
 }  // namespace cheshire
