@@ -4,6 +4,8 @@
 #include "dataplane/vhost_server.h"
 
 #include <rte_vhost.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include <string_view>
 
 #include "check.h"
+#include "handle.h"
 #include "units.h"
 
 namespace cheshire {
@@ -94,6 +97,11 @@ static_assert(sizeof(VringStateMessage) == 20);
 
 VhostServer* g_server = nullptr;
 
+void nap() {
+  const timespec time{.tv_sec = 0, .tv_nsec = static_cast<long>(5 * kNsPerUs)};
+  nanosleep(&time, nullptr);
+}
+
 rte_vhost_msg_result before_message(int vid, void* message) {
   return g_server->message_allowed(vid, message) ? RTE_VHOST_MSG_RESULT_NOT_HANDLED
                                                  : RTE_VHOST_MSG_RESULT_ERR;
@@ -133,7 +141,33 @@ Result<std::unique_ptr<VhostServer>> VhostServer::start(VhostServerOptions optio
     if (Result<void> result = server->register_socket(SlotIndex{slot}); !result) return result.error();
     server->registered_ = slot + 1U;
   }
+  if (Result<void> result = server->wait_until_listening(); !result) return result.error();
   return server;
+}
+
+// The library's thread looks for new sockets when its poll ends: at the next event, or after a second. A
+// connection of our own is that event; without it the first VM would wait for the second to pass.
+Result<void> VhostServer::wait_until_listening() {
+  if (slots_.empty()) return {};
+  const SlotIndex last{static_cast<uint16_t>(slots_.size() - 1)};
+  const std::string path = socket_path(last);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  CHECK(path.size() < sizeof(address.sun_path));  // the configuration check bounds it
+  path.copy(address.sun_path, path.size());
+  const auto seen = [&](bool wanted) {
+    const uint64_t deadline_ns = monotonic_ns() + 3 * kNsPerSecond;
+    while (connected(last) != wanted && monotonic_ns() < deadline_ns) nap();
+    return connected(last) == wanted;
+  };
+
+  UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const bool connects =
+      probe.valid() && ::connect(probe.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  const bool accepted = connects && seen(true);
+  probe.reset();
+  if (accepted && seen(false)) return {};
+  return Error{ErrorCode::kInternal, "vhost-user: nobody answers at " + path};
 }
 
 Result<void> VhostServer::register_socket(SlotIndex slot) {
@@ -223,10 +257,7 @@ void VhostServer::on_device_down(int vid) {
   send({.kind = PortMessage::Kind::kDown, .slot = static_cast<uint16_t>(slot - slots_.data())});
   ++downs_sent_;
   // The worker answers within a turn; the library frees the device when we return.
-  while (options_.downs_acknowledged() < downs_sent_) {
-    const timespec nap{.tv_sec = 0, .tv_nsec = static_cast<long>(5 * kNsPerUs)};
-    nanosleep(&nap, nullptr);
-  }
+  while (options_.downs_acknowledged() < downs_sent_) nap();
 }
 
 bool VhostServer::message_allowed(int vid, const void* message) {
@@ -248,10 +279,7 @@ void VhostServer::message_done(int vid) {
 
 void VhostServer::send(const PortMessage& message) {
   // Sized for an up and a down of every slot, and the worker empties it each turn.
-  while (!options_.port_messages->push(message)) {
-    const timespec nap{.tv_sec = 0, .tv_nsec = static_cast<long>(5 * kNsPerUs)};
-    nanosleep(&nap, nullptr);
-  }
+  while (!options_.port_messages->push(message)) nap();
 }
 
 }  // namespace cheshire

@@ -80,6 +80,7 @@ class VhostServer {
 
   explicit VhostServer(VhostServerOptions options);
   Result<void> register_socket(SlotIndex slot);
+  Result<void> wait_until_listening();
   Slot* slot_of(int vid);
   void send(const PortMessage& message);
 
