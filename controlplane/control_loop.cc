@@ -8,21 +8,13 @@
 #include <algorithm>
 
 #include "check.h"
-#include "controlplane/config/command_line.h"
 #include "controlplane/table_builder.h"
 
 namespace cheshire {
 namespace {
 
-// A reset that the worker sent on behalf of the last flow, or the last ACK of a FIN, may still be on its way
-// through the guest's ring when the last flow has ended.
-constexpr uint64_t kDrainGraceNs = 5 * kNsPerMs;
 // An instance that dies so soon after its first answer counts as a boot that failed.
 constexpr uint64_t kYoungNs = kNsPerSecond;
-
-double ms(uint64_t ns) {
-  return static_cast<double>(ns) / 1e6;
-}
 
 }  // namespace
 
@@ -51,9 +43,15 @@ void ControlLoop::tick(uint64_t now_ns) {
   for (BootOrder& order : orders_) {
     Instance& instance = instances_[order.id.slot.value];
     instance.ordered_ns = now_ns;
-    driver_of(instance).boot(std::move(order));
+    if (instance.state == InstanceState::kPreparing) {
+      driver_of(instance).prepare(std::move(order));
+    } else {
+      driver_of(instance).boot(std::move(order));
+    }
   }
   orders_.clear();
+  for (const InstanceId id : runs_) driver_of(instances_[id.slot.value]).run(id);
+  runs_.clear();
   progress_departures();
   show_status(now_ns);
 }
@@ -76,96 +74,30 @@ void ControlLoop::take_driver_events(uint64_t now_ns) {
     while (const std::optional<DriverEvent> event = driver->next_event()) {
       Instance& instance = instances_[event->id.slot.value];
       if (!(instance.id == event->id)) continue;
-      if (event->kind == DriverEventKind::kSpawned) {
-        instance.pid = event->pid;
-        instance.spawned_ns = event->time_ns;
-        continue;
-      }
-      instance.process_gone = true;
-      if (instance.counts() || instance.state == InstanceState::kDraining) {
-        fail(instance, event->reason, now_ns);
-      }
+      take_driver_event(instance, *event, now_ns);
     }
   }
 }
 
-void ControlLoop::observe_instance(Instance& instance, uint64_t now_ns) {
-  const SlotLoad& load = load_of(instance);
-  if (instance.counts()) {
-    const uint64_t opened = load.flows_opened.get();
-    if (load.in_flight.get() != 0 || opened != instance.flows_opened) instance.busy_ns = now_ns;
-    instance.flows_opened = opened;
-  }
-  switch (instance.state) {
-    case InstanceState::kBooting:
-      return observe_booting(instance, now_ns);
-    case InstanceState::kActive:
-      if (load.dead_generation.observe() == instance.id.generation.value) {
-        fail(instance, "its vhost-user port went away", now_ns);
+void ControlLoop::take_driver_event(Instance& instance, const DriverEvent& event, uint64_t now_ns) {
+  switch (event.kind) {
+    case DriverEventKind::kSpawned:
+      instance.pid = event.pid;
+      instance.spawned_ns = event.time_ns;
+      return;
+    case DriverEventKind::kPrepared:
+      if (instance.state == InstanceState::kPreparing) instance.state = InstanceState::kShell;
+      return;
+    case DriverEventKind::kPaused:
+      if (instance.state == InstanceState::kPausing) instance.state = InstanceState::kStandby;
+      return;
+    case DriverEventKind::kExited:
+      instance.process_gone = true;
+      if (instance.state != InstanceState::kLeaving && instance.state != InstanceState::kStopping) {
+        fail(instance, event.reason, now_ns);
       }
       return;
-    case InstanceState::kDraining:
-      return observe_draining(instance, now_ns);
-    case InstanceState::kAbsent:
-    case InstanceState::kLeaving:
-    case InstanceState::kStopping:
-      return;
   }
-}
-
-void ControlLoop::observe_booting(Instance& instance, uint64_t now_ns) {
-  const SlotLoad& load = load_of(instance);
-  if (load.ready_generation.observe() == instance.id.generation.value) return became_active(instance, now_ns);
-  if (load.dead_generation.observe() == instance.id.generation.value) {
-    return fail(instance, "its vhost-user port went away while it booted", now_ns);
-  }
-  const uint64_t deadline_ns = config_of(instance).boot_deadline_ns;
-  const bool attached = load.attached_generation.observe() == instance.id.generation.value;
-  if (!attached && now_ns - instance.ordered_ns >= deadline_ns) {
-    return fail(instance, "its network device was not up within boot_deadline", now_ns);
-  }
-  // With its rings up and nobody asking, it may stay unproven for as long as it likes.
-  const uint64_t asked_ns = load.unanswered_since_ns.get();
-  if (attached && asked_ns != 0 && now_ns > std::max(asked_ns, instance.ordered_ns) &&
-      now_ns - std::max(asked_ns, instance.ordered_ns) >= deadline_ns) {
-    fail(instance, "it did not answer a SYN within boot_deadline", now_ns);
-  }
-}
-
-void ControlLoop::became_active(Instance& instance, uint64_t now_ns) {
-  instance.state = InstanceState::kActive;
-  instance.was_active = true;
-  instance.ready_ns = now_ns;
-  instance.busy_ns = now_ns;
-  services_[instance.service.value].backoff.succeeded();
-  record_cold_start(instance);
-  spdlog::info("{}: ready {:.2f} ms after its boot order", name_of(instance),
-               ms(now_ns - instance.ordered_ns));
-}
-
-void ControlLoop::observe_draining(Instance& instance, uint64_t now_ns) {
-  const SlotLoad& load = load_of(instance);
-  if (load.dead_generation.observe() == instance.id.generation.value) {
-    return fail(instance, "its vhost-user port went away while it drained", now_ns);
-  }
-  // Before every worker has seen the table, one may still give it a flow.
-  const bool empty = load.in_flight.get() == 0 && links_.steering->passed_by_all(instance.table_version);
-  if (!empty) {
-    instance.empty_since_ns = 0;
-  } else if (instance.empty_since_ns == 0) {
-    instance.empty_since_ns = now_ns;
-  } else if (now_ns - instance.empty_since_ns >= kDrainGraceNs) {
-    return leave(instance);
-  }
-  if (now_ns - instance.drain_began_ns >= config_of(instance).drain_deadline_ns) {
-    spdlog::warn("{}: drain deadline passed, {} flows are reset", name_of(instance), load.in_flight.get());
-    leave(instance);
-  }
-}
-
-bool ControlLoop::is_quiet(const Instance& instance, uint64_t now_ns) const {
-  return load_of(instance).in_flight.get() == 0 &&
-         now_ns - std::max(instance.busy_ns, instance.ordered_ns) >= config_of(instance).idle_after_ns;
 }
 
 ServiceView ControlLoop::view_of(ServiceIndex index, uint64_t now_ns) const {
@@ -187,7 +119,9 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
   Service& service = services_[index.value];
   if (shutting_down_) {
     for (Instance& instance : instances_of(index)) {
-      if (instance.counts() || instance.state == InstanceState::kDraining) leave(instance);
+      const bool here = instance.listed() || instance.state == InstanceState::kPreparing ||
+                        instance.state == InstanceState::kShell;
+      if (here) leave(instance);
     }
     return;
   }
@@ -200,74 +134,13 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
   service.status.wanted = decision.wanted;
   if (decision.wanted > view.size) grow(index, decision.wanted - view.size, now_ns);
   if (decision.wanted < view.size) shrink(index, view.size - decision.wanted, now_ns);
+  pause_quiet(index, now_ns);
+  keep_pools(index, view, now_ns);
 }
 
-void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
-  Service& service = services_[index.value];
-  // One that is still draining is back in no time.
-  for (Instance& instance : instances_of(index)) {
-    if (by == 0) return;
-    if (instance.state != InstanceState::kDraining) continue;
-    instance.state = instance.was_active ? InstanceState::kActive : InstanceState::kBooting;
-    instance.busy_ns = now_ns;
-    change_table(instance);
-    --by;
-    spdlog::info("{}: called back from draining", name_of(instance));
-  }
-  if (!service.backoff.may_try(now_ns)) return;
-  for (Instance& instance : instances_of(index)) {
-    if (by == 0) return;
-    if (instance.state != InstanceState::kAbsent) continue;
-    boot(index, instance, now_ns);
-    --by;
-  }
-}
-
-void ControlLoop::boot(ServiceIndex index, Instance& instance, uint64_t now_ns) {
-  const ServiceConfig& service = config_.services[index.value];
-  const ImageConfig& image = config_.images[service.image];
-  const InstanceId id{instance.id.slot, Generation{instance.id.generation.value + 1}};
-  instance = Instance{.id = id,
-                      .service = index,
-                      .state = InstanceState::kBooting,
-                      .process_gone = false,
-                      .ordered_ns = now_ns,
-                      .busy_ns = now_ns,
-                      .flows_opened = links_.board->slot(id.slot).flows_opened.get()};
-  change_table(instance);
-  ++services_[index.value].status.boots;
-  orders_.push_back({.id = id,
-                     .name = name_of(instance),
-                     .kernel = image.kernel,
-                     .memory_bytes = image.memory_bytes,
-                     .command_line = expand_command_line(image, service),
-                     .mac = kGuestMac,
-                     .vhost_socket = links_.vhost_socket(id.slot),
-                     .accelerator = image.accelerator});
-  spdlog::info("{}: boot ordered ({} SYNs wait)", name_of(instance),
-               links_.board->service(index).waiting_syns.get());
-}
-
-void ControlLoop::shrink(ServiceIndex index, uint32_t by, uint64_t now_ns) {
-  for (; by > 0; --by) {
-    Instance* victim = nullptr;
-    for (Instance& instance : instances_of(index)) {
-      if (!instance.counts() || !is_quiet(instance, now_ns)) continue;
-      // The emptiest are all empty; the last slot goes first, as new flows prefer the first.
-      victim = &instance;
-    }
-    if (victim == nullptr) return;
-    drain(*victim, now_ns);
-  }
-}
-
-void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
-  instance.state = InstanceState::kDraining;
-  instance.drain_began_ns = now_ns;
-  instance.empty_since_ns = 0;
-  change_table(instance);
-  spdlog::info("{}: draining after {:.0f} ms without a flow", name_of(instance),
-               ms(now_ns - instance.busy_ns));
+uint32_t ControlLoop::count(ServiceIndex index, const std::function<bool(const Instance&)>& is_one) const {
+  const auto instances = instances_of(index);
+  return static_cast<uint32_t>(std::count_if(instances.begin(), instances.end(), is_one));
 }
 
 void ControlLoop::fail(Instance& instance, const std::string& why, uint64_t now_ns) {

@@ -5,7 +5,8 @@
 //
 //   observe   load ring (somebody should look now), load board (what is true), driver events
 //   decide    policy.h, a pure function of a ServiceView
-//   act       call draining instances back, order boots, begin to drain; fail what died or came too late
+//   act       call draining instances back, resume, start shells, boot, drain, pause, refill the pools;
+//             fail what died or came too late
 //   publish   one steering table for all changes of the round, and only then the orders to the drivers, so
 //   that
 //             a VM never connects to a slot that no table knows
@@ -66,22 +67,34 @@ class ControlLoop {
     uint16_t first_slot = 0;
     BootBackoff backoff;
     bool refusing = false;
+    uint64_t last_demand_ns = 0;  // when somebody was last waiting or booting
     ServiceStatus status;
   };
 
   void drain_load_ring();
   void take_driver_events(uint64_t now_ns);
+  void take_driver_event(Instance& instance, const DriverEvent& event, uint64_t now_ns);
   void observe_instance(Instance& instance, uint64_t now_ns);
   void observe_booting(Instance& instance, uint64_t now_ns);
   void observe_draining(Instance& instance, uint64_t now_ns);
+  void observe_pausing(Instance& instance, uint64_t now_ns);
+  void became_active(Instance& instance, uint64_t now_ns);
   [[nodiscard]] ServiceView view_of(ServiceIndex index, uint64_t now_ns) const;
   [[nodiscard]] bool is_quiet(const Instance& instance, uint64_t now_ns) const;
+  [[nodiscard]] bool is_pausable(const Instance& instance, uint64_t now_ns) const;
+  [[nodiscard]] uint32_t count(ServiceIndex index, const std::function<bool(const Instance&)>& is_one) const;
   void run_service(ServiceIndex index, uint64_t now_ns);
   void grow(ServiceIndex index, uint32_t by, uint64_t now_ns);
   void shrink(ServiceIndex index, uint32_t by, uint64_t now_ns);
-  void boot(ServiceIndex index, Instance& instance, uint64_t now_ns);
+  void begin(Instance& instance, InstanceState state, uint64_t now_ns);
+  void start_shell(Instance& instance, InstanceState state, uint64_t now_ns);
+  void resume(Instance& instance, uint64_t now_ns);
+  void call_back(Instance& instance, uint64_t now_ns);
   void drain(Instance& instance, uint64_t now_ns);
-  void became_active(Instance& instance, uint64_t now_ns);
+  void begin_pause(Instance& instance);
+  void pause_quiet(ServiceIndex index, uint64_t now_ns);
+  void keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns);
+  [[nodiscard]] bool standby_wanted(const Instance& instance) const;
   void fail(Instance& instance, const std::string& why, uint64_t now_ns);
   void leave(Instance& instance);
   void change_table(Instance& instance);
@@ -105,6 +118,7 @@ class ControlLoop {
   std::vector<Service> services_;
   std::vector<Instance> instances_;  // by slot
   std::vector<BootOrder> orders_;    // of this round, given to the drivers after publication
+  std::vector<InstanceId> runs_;     // shells to start and paused instances to resume, likewise
   bool table_changed_ = true;
   bool shutting_down_ = false;
   uint64_t next_table_version_ = 1;

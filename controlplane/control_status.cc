@@ -25,6 +25,7 @@ void ControlLoop::record_cold_start(const Instance& instance) {
   start.number = ++cold_starts_seen_;
   start.service = instance.service;
   start.instance = instance.id;
+  start.tier = instance.tier;
   start.boot_ordered_ns = since_seen(instance.ordered_ns);
   start.spawned_ns = since_seen(instance.spawned_ns);
   start.vhost_connected_ns = since_seen(load.connected_ns.get());
@@ -47,6 +48,11 @@ void ControlLoop::show_status(uint64_t now_ns) {
   auto status = std::make_shared<Status>();
   status->time_ns = now_ns;
   status->instances = instances_;
+  status->usage.reserve(instances_.size());
+  for (const Instance& instance : instances_) {
+    const bool runs = instance.state != InstanceState::kAbsent;
+    status->usage.push_back(runs ? driver_of(instance).usage(instance.id) : std::nullopt);
+  }
   status->cold_starts = cold_starts_;
   status->services.reserve(services_.size());
   for (const Service& service : services_) {
@@ -57,6 +63,15 @@ void ControlLoop::show_status(uint64_t now_ns) {
     ServiceStatus& service = status->services[instance.service.value];
     switch (instance.state) {
       case InstanceState::kAbsent:
+        break;
+      case InstanceState::kPreparing:
+      case InstanceState::kShell:
+        ++service.shells;
+        break;
+      case InstanceState::kWarming:
+      case InstanceState::kPausing:
+      case InstanceState::kStandby:
+        ++service.standby;
         break;
       case InstanceState::kBooting:
         ++service.booting;

@@ -3,9 +3,18 @@
 
 // One VM as the control plane sees it, and the states it goes through:
 //
-//   absent → booting → active → draining → leaving → stopping → absent
-//                 └────────┴── (failed) ──────┘
+//   absent ────────────► booting ► active ► draining ► leaving ► stopping ► absent
+//     │ ▲                  ▲  ▲       │        │          ▲
+//     │ └ preparing ► shell┘  │       ▼        ▼          │
+//     │                       └────standby ◄ pausing      │
+//     └► warming ────────────────────────────►┘           │
+//                 any that fails ─────────────────────────┘
 //
+//   preparing  a shell is ordered
+//   shell      prepared: process, VM, memory, image, vhost-user connected; not one guest instruction run
+//   warming    booted ahead of any client, not yet seen to be ready; asked by our own probe
+//   pausing    shown as standby in the steering table; its vCPU is being paused
+//   standby    booted, was ready, vCPU paused; perhaps with quiet flows, the next packet of which wakes it
 //   booting    listed in the steering table, ordered from the driver, not yet seen to answer a SYN
 //   active     its SYN-ACK was seen
 //   draining   gets no new flows; ends when its last flow does, or at the drain deadline; may be called back
@@ -19,12 +28,49 @@
 
 namespace cheshire {
 
-enum class InstanceState : uint8_t { kAbsent, kBooting, kActive, kDraining, kLeaving, kStopping };
+enum class InstanceState : uint8_t {
+  kAbsent,
+  kPreparing,
+  kShell,
+  kWarming,
+  kBooting,
+  kActive,
+  kDraining,
+  kPausing,
+  kStandby,
+  kLeaving,
+  kStopping,
+};
+
+// From what an instance was started when somebody wanted it.
+enum class StartTier : uint8_t { kCold, kShell, kStandby };
+
+constexpr const char* to_string(StartTier tier) {
+  switch (tier) {
+    case StartTier::kCold:
+      return "cold";
+    case StartTier::kShell:
+      return "shell";
+    case StartTier::kStandby:
+      return "standby";
+  }
+  return "?";
+}
 
 constexpr const char* to_string(InstanceState state) {
   switch (state) {
     case InstanceState::kAbsent:
       return "absent";
+    case InstanceState::kPreparing:
+      return "preparing";
+    case InstanceState::kShell:
+      return "shell";
+    case InstanceState::kWarming:
+      return "warming";
+    case InstanceState::kPausing:
+      return "pausing";
+    case InstanceState::kStandby:
+      return "standby";
     case InstanceState::kBooting:
       return "booting";
     case InstanceState::kActive:
@@ -46,18 +92,27 @@ struct Instance {
   bool was_active = false;  // where a draining instance returns to when it is called back
   bool process_gone = true;
   bool failed = false;
+  bool pause_ordered = false;
+  StartTier tier = StartTier::kCold;
   int32_t pid = 0;
-  uint64_t ordered_ns = 0;  // boot order
+  uint64_t ordered_ns = 0;  // of the last order to boot, prepare, run or pause
   uint64_t spawned_ns = 0;
   uint64_t ready_ns = 0;
   uint64_t busy_ns = 0;       // when it was last seen with a flow, or came up
   uint64_t flows_opened = 0;  // at that look
+  uint64_t packets = 0;       // both ways, at the last look
+  uint64_t moved_ns = 0;      // when that was last seen to change
   uint64_t drain_began_ns = 0;
   uint64_t empty_since_ns = 0;  // draining: without a flow since; 0: it has some
   uint64_t table_version = 0;   // of the first table that shows its present role
 
   [[nodiscard]] bool counts() const {
     return state == InstanceState::kBooting || state == InstanceState::kActive;
+  }
+  // Listed in the steering table.
+  [[nodiscard]] bool listed() const {
+    return counts() || state == InstanceState::kWarming || state == InstanceState::kDraining ||
+           state == InstanceState::kPausing || state == InstanceState::kStandby;
   }
 };
 

@@ -8,18 +8,22 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "controlplane/instance.h"
+#include "hypervisor/driver.h"
 
 namespace cheshire {
 
-// One start of an instance that a SYN waited for. Times in ns since that SYN was seen.
+// One start of an instance that a SYN waited for, from whatever tier. Times in ns since that SYN was seen; 0
+// for what had been done before it came.
 struct ColdStart {
   uint64_t number = 0;  // 1, 2, 3 … in the life of the daemon
   ServiceIndex service;
   InstanceId instance;
+  StartTier tier = StartTier::kCold;
   uint64_t boot_ordered_ns = 0;
   uint64_t spawned_ns = 0;          // the VM's process exists
   uint64_t vhost_connected_ns = 0;  // it connected to the vhost-user socket
@@ -37,6 +41,8 @@ struct ServiceStatus {
   uint32_t booting = 0;
   uint32_t active = 0;
   uint32_t draining = 0;
+  uint32_t shells = 0;    // prepared, or being prepared
+  uint32_t standby = 0;   // paused, being paused, or warming for that
   uint32_t stopping = 0;  // leaving or stopping
   uint32_t wanted = 0;
   uint64_t boots = 0;
@@ -46,9 +52,10 @@ struct ServiceStatus {
 };
 
 struct Status {
-  std::vector<ServiceStatus> services;  // by ServiceIndex
-  std::vector<Instance> instances;      // by slot
-  std::deque<ColdStart> cold_starts;    // oldest first, bounded
+  std::vector<ServiceStatus> services;        // by ServiceIndex
+  std::vector<Instance> instances;            // by slot
+  std::vector<std::optional<VmUsage>> usage;  // by slot
+  std::deque<ColdStart> cold_starts;          // oldest first, bounded
   uint64_t time_ns = 0;
 };
 

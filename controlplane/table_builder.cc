@@ -3,7 +3,27 @@
 
 #include "controlplane/table_builder.h"
 
+#include "controlplane/config/command_line.h"
+
 namespace cheshire {
+
+namespace {
+
+SlotRole role_of(const Instance& instance) {
+  switch (instance.state) {
+    case InstanceState::kDraining:
+      return SlotRole::kDraining;
+    case InstanceState::kWarming:
+      return SlotRole::kWarming;
+    case InstanceState::kPausing:
+    case InstanceState::kStandby:
+      return SlotRole::kStandby;
+    default:
+      return SlotRole::kAccepting;
+  }
+}
+
+}  // namespace
 
 uint16_t first_slot(const Config& config, ServiceIndex service) {
   uint32_t first = 0;
@@ -22,6 +42,7 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
                         .port = service.port,
                         .guest_ip = service.guest_ip,
                         .guest_port = service.guest_port,
+                        .gateway_ip = gateway_of(service.guest_ip),
                         .first_slot = static_cast<uint16_t>(slot),
                         .slot_count = static_cast<uint16_t>(service.instances_max),
                         .in_flight_soft = service.in_flight_soft,
@@ -33,9 +54,8 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
   std::vector<SteeringSlot> slots(instances.size());
   for (size_t index = 0; index < instances.size(); ++index) {
     const Instance& instance = instances[index];
-    if (!instance.counts() && instance.state != InstanceState::kDraining) continue;
-    slots[index] = {instance.id.generation, instance.service,
-                    instance.counts() ? SlotRole::kAccepting : SlotRole::kDraining};
+    if (!instance.listed()) continue;
+    slots[index] = {instance.id.generation, instance.service, role_of(instance)};
   }
   return SteeringTable(std::move(services), std::move(slots));
 }

@@ -102,6 +102,8 @@ void fill_service(Dict& row, size_t index, const Status& status) {
   row.add("active", state.active);
   row.add("booting", state.booting);
   row.add("draining", state.draining);
+  row.add("shells", state.shells);
+  row.add("standby", state.standby);
   row.add("stopping", state.stopping);
   row.add("wanted", state.wanted);
   uint64_t in_flight = 0;
@@ -134,6 +136,16 @@ void fill_instance(Dict& row, const Instance& instance, const Status& status) {
   row.add("slot", instance.id.slot.value);
   row.add("generation", instance.id.generation.value);
   row.add("state", std::string(to_string(instance.state)));
+  row.add("tier", std::string(to_string(instance.tier)));
+  if (const auto& usage = status.usage[instance.id.slot.value]; usage) {
+    row.add("cpu_ns", usage->cpu_ns);
+    row.add("memory_bytes", usage->memory_bytes);
+    row.add("exits_port", usage->exits[static_cast<size_t>(VmExit::kPort)]);
+    row.add("exits_mmio", usage->exits[static_cast<size_t>(VmExit::kMmio)]);
+    row.add("exits_idle", usage->exits[static_cast<size_t>(VmExit::kIdle)]);
+    row.add("exits_interrupted", usage->exits[static_cast<size_t>(VmExit::kInterrupted)]);
+    row.add("exits_other", usage->exits[static_cast<size_t>(VmExit::kOther)]);
+  }
   row.add("pid", static_cast<uint64_t>(std::max(instance.pid, 0)));
   row.add("in_flight", load.in_flight.get());
   row.add("age_ms", (status.time_ns - std::min(instance.ordered_ns, status.time_ns)) / kNsPerMs);
@@ -223,6 +235,7 @@ int cold_starts_command(const char*, const char* parameters, rte_tel_data* answe
     const bool added = dict.add_row(std::to_string(start.number), [&](Dict& row) {
       row.add("service", g_links.config->services[start.service.value].name);
       row.add("instance", instance_name(instance));
+      row.add("tier", std::string(to_string(start.tier)));
       row.add("boot_ordered_ns", start.boot_ordered_ns);
       row.add("spawned_ns", start.spawned_ns);
       row.add("vhost_connected_ns", start.vhost_connected_ns);

@@ -13,6 +13,7 @@ namespace cheshire {
 namespace {
 
 constexpr uint8_t kOurTtl = 64;
+constexpr uint16_t kProbeWindow = 1024;
 constexpr uint8_t kTcpHeaderWords = sizeof(TcpHeader) / 4;
 
 void turn_ethernet(uint8_t* frame, const MacAddress& from) {
@@ -43,7 +44,7 @@ void finish_bare_segment(uint8_t* l3, uint32_t sequence, uint32_t acknowledgment
   tcp.acknowledgment = be32(acknowledgment);
   tcp.data_offset = kTcpHeaderWords << 4U;
   tcp.flags = flags;
-  tcp.window = be16(0);
+  tcp.window = be16((flags & kTcpSyn) != 0 ? kProbeWindow : 0);
   tcp.urgent = be16(0);
   tcp.checksum = be16(0);
   tcp.checksum = checksum_of(l3 + sizeof(Ipv4Header), sizeof(TcpHeader),
@@ -112,6 +113,20 @@ uint16_t write_reset(uint8_t* frame, const ResetToClient& reset) {
   tcp.destination_port = reset.client_port;
   finish_bare_segment(frame + l3_offset, reset.sequence, 0, kTcpRst);
   return static_cast<uint16_t>(l3_offset + sizeof(Ipv4Header) + sizeof(TcpHeader));
+}
+
+void write_probe(uint8_t* frame, be32 gateway_ip, be32 guest_ip, be16 guest_port, uint32_t sequence) {
+  constexpr uint16_t kProbePort = 9;  // discard: no client is behind it
+  header_at<EthernetHeader>(frame, 0) = {
+      .destination = kGuestMac, .source = kGatewayMac, .ether_type = be16(kEtherTypeIpv4)};
+  constexpr size_t kL3 = sizeof(EthernetHeader);
+  auto& ip = header_at<Ipv4Header>(frame, kL3);
+  ip.source = gateway_ip;
+  ip.destination = guest_ip;
+  auto& tcp = header_at<TcpHeader>(frame, kL3 + sizeof(Ipv4Header));
+  tcp.source_port = be16(kProbePort);
+  tcp.destination_port = guest_port;
+  finish_bare_segment(frame + kL3, sequence, 0, kTcpSyn);
 }
 
 }  // namespace cheshire

@@ -37,4 +37,9 @@ inline constexpr uint16_t kResetLengthMax =
 // Writes at most kResetLengthMax bytes, returns how many.
 [[nodiscard]] uint16_t write_reset(uint8_t* frame, const ResetToClient& reset);
 
+// A SYN of our own to a guest, from `gateway_ip`, an address that nobody has, to see whether its application
+// listens. Writes kProbeLength bytes.
+inline constexpr uint16_t kProbeLength = sizeof(EthernetHeader) + sizeof(Ipv4Header) + sizeof(TcpHeader);
+void write_probe(uint8_t* frame, be32 gateway_ip, be32 guest_ip, be16 guest_port, uint32_t sequence);
+
 }  // namespace cheshire

@@ -254,6 +254,7 @@ void VhostServer::on_device_down(int vid) {
   Slot* slot = slot_of(vid);
   if (slot == nullptr || !slot->up) return;
   slot->up = false;
+  slot->messages_ns = 0;  // what follows belongs to the next time that it comes up
   send({.kind = PortMessage::Kind::kDown, .slot = static_cast<uint16_t>(slot - slots_.data())});
   ++downs_sent_;
   // The worker answers within a turn; the library frees the device when we return.

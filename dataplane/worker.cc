@@ -67,6 +67,7 @@ void Worker::housekeeping() {
   take_port_messages();
   advance_sweeps();
   if (hold_.size() != 0) serve_held();
+  probe_unproven();
   age_flows();
   flush_to_guests();
   transmit();
@@ -101,6 +102,10 @@ void Worker::flush_slot(SlotIndex index, SlotState& slot) {
 
 void Worker::queue_to_guest(SlotIndex index, rte_mbuf* packet) {
   SlotState& slot = slots_[index.value];
+  if (slot.role == SlotRole::kStandby && board_.slot(index).wake_since_ns.get() == 0) {
+    board_.slot(index).wake_since_ns.set(now_ns_);
+    tell(LoadEdge::kWake, slot.service, index);
+  }
   if (!slot.queue.push(packet)) {
     board_.slot(index).drops.increment();
     drop(packet, DropReason::k_guest_ring_full);

@@ -19,7 +19,8 @@
 //
 //   SYN, somebody ready       → kSynSent, given to the instance
 //   SYN, nobody ready         → kHeld; offered to an instance whose rings are up but which has not shown that
-//                               it is ready: kSynSent with the SYN kept (hold_queue.h)
+//                               it is ready: kSynSent with the SYN kept (hold_queue.h). An instance that no
+//                               client asks is asked by a probe of our own.
 //   SYN-ACK from the instance → kOpen; the instance is ready
 //   FIN both ways, RST        → kClosing, no longer in flight
 //   instance gone             → kSynSent with the SYN kept: back to kHeld; kSynSent: forgotten, the client
@@ -52,6 +53,8 @@ inline constexpr uint16_t kBurst = 32;
 // A SYN that was offered to an instance which is not ready yet …
 inline constexpr uint64_t kOfferAgainNs = 20 * kNsPerMs;           // … got no answer: once more
 inline constexpr uint64_t kOfferAgainAfterResetNs = 2 * kNsPerMs;  // … was reset: nobody listens yet
+inline constexpr uint64_t kProbeAgainNs = 20 * kNsPerMs;           // our own probe, the same two
+inline constexpr uint64_t kProbeAgainAfterResetNs = 2 * kNsPerMs;
 inline constexpr uint64_t kGiveToAnotherAfterNs =
     50 * kNsPerMs;  // … goes to one that is ready, if there is one
 
@@ -100,10 +103,13 @@ class Worker {
     bool soft_limit_told = false;
     bool touched = false;  // since the last load publication
     uint32_t in_flight = 0;
-    HeldSyn* offered = nullptr;  // the SYN whose answer will make it ready
+    uint64_t probe_again_ns = 0;  // when our own probe is due, while it is not ready
+    HeldSyn* offered = nullptr;   // the SYN whose answer will make it ready
     PacketQueue queue;
 
-    [[nodiscard]] bool alive() const { return port != nullptr && generation.value != 0 && !dead; }
+    // There is an instance; on standby its port may be down for a while.
+    [[nodiscard]] bool exists() const { return generation.value != 0 && !dead; }
+    [[nodiscard]] bool alive() const { return port != nullptr && exists(); }
   };
   struct Sweep {  // takes the flows of an instance that is gone out of the table
     InstanceId instance;
@@ -147,6 +153,7 @@ class Worker {
   // worker_hold.cc
   [[nodiscard]] SlotState* emptiest_ready(const SteeringService& service, SlotIndex* index);
   [[nodiscard]] SlotState* unproven(const SteeringService& service, SlotIndex* index);
+  void probe_unproven();
   void serve_held();
   void serve_held(ServiceIndex service);
   void release_to(SlotIndex index, HeldSyn* syn);
@@ -162,6 +169,8 @@ class Worker {
   void take_port_messages();
   void begin_instance(SlotIndex index, const SteeringSlot& wanted);
   void end_instance(SlotIndex index);
+  void change_role(SlotIndex index, SlotRole role);
+  void port_down(SlotIndex index);
   void attach_if_expected(SlotIndex index);
   void detach(SlotIndex index);
   void rebuild_polled();
@@ -175,7 +184,7 @@ class Worker {
   [[nodiscard]] SlotState& slot_of(const FlowEntry& flow) { return slots_[flow.slot.value]; }
   [[nodiscard]] bool owner_is_current(const FlowEntry& flow) const {
     const SlotState& slot = slots_[flow.slot.value];
-    return slot.alive() && slot.generation == flow.generation;
+    return slot.exists() && slot.generation == flow.generation;
   }
   [[nodiscard]] HeldSyn* held_syn_of(const FlowEntry& flow) { return hold_.at(flow.guest_next); }
 

@@ -201,12 +201,7 @@ void Worker::steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& ke
   const SteeringService& service = table_->value.service(key.service);
   board_.service(key.service).syns.increment();
   SlotIndex ready_index;
-  SlotIndex unproven_index;
-  const SlotState* ready = emptiest_ready(service, &ready_index);
-  const SlotState* fresh = unproven(service, &unproven_index);
-  // An instance that is up but unproven gets one SYN, which stays held here in case nothing comes of it.
-  const bool may_hold = hold_.held(key.service) < service.hold_syns_max && hold_.size() < hold_.syns_max();
-  if (ready == nullptr || (fresh != nullptr && may_hold)) return hold_syn(packet, parsed, key);
+  if (emptiest_ready(service, &ready_index) == nullptr) return hold_syn(packet, parsed, key);
 
   FlowEntry* flow = flows_.insert(key);
   if (flow == nullptr) return drop(packet, DropReason::k_flow_table_full);

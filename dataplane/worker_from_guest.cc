@@ -164,11 +164,16 @@ void Worker::became_ready(SlotIndex index, uint64_t syn_seen_ns, uint64_t syn_de
   load.syn_ack_ns.set(now_ns_);
 }
 
-// A late answer to a SYN that was given to somebody else meanwhile, or an invention.
+// The answer to a probe of ours, a late one to a SYN that was given to somebody else meanwhile, or an
+// invention.
 void Worker::guest_segment_without_flow(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed) {
   board_.slot(index).drops.increment();
-  if ((parsed.tcp_flags & kTcpRst) != 0) return drop(packet, DropReason::k_guest_no_flow);
-  if (is_syn_ack(parsed) && !slots_[index.value].ready) became_ready(index, 0, 0);
+  SlotState& slot = slots_[index.value];
+  if ((parsed.tcp_flags & kTcpRst) != 0) {
+    if (!slot.ready) slot.probe_again_ns = now_ns_ + kProbeAgainAfterResetNs;
+    return drop(packet, DropReason::k_guest_no_flow);
+  }
+  if (is_syn_ack(parsed) && !slot.ready) became_ready(index, 0, 0);
   answer_guest_with_reset(index, packet, parsed);
 }
 

@@ -37,6 +37,31 @@ Worker::SlotState* Worker::unproven(const SteeringService& service, SlotIndex* i
   return nullptr;
 }
 
+// Instances that were booted ahead of their clients are asked by us.
+void Worker::probe_unproven() {
+  for (const SlotIndex index : polled_) {
+    SlotState& slot = slots_[index.value];
+    const bool wanted = slot.role == SlotRole::kAccepting || slot.role == SlotRole::kWarming;
+    if (slot.ready || !wanted || slot.offered != nullptr || now_ns_ < slot.probe_again_ns) continue;
+    slot.probe_again_ns = now_ns_ + kProbeAgainNs;
+    rte_mbuf* probe = rte_pktmbuf_alloc(options_.pool);
+    if (probe == nullptr) {
+      board_.worker.no_memory.increment();
+      return;
+    }
+    const SteeringService& service = table_->value.service(slot.service);
+    SlotLoad& load = board_.slot(index);
+    probe->data_len = kProbeLength;
+    probe->pkt_len = kProbeLength;
+    write_probe(rte_pktmbuf_mtod(probe, uint8_t*), service.gateway_ip, service.guest_ip, service.guest_port,
+                static_cast<uint32_t>(now_ns_));
+    load.probes.increment();
+    if (load.unanswered_since_ns.get() == 0) load.unanswered_since_ns.set(now_ns_);
+    board_.worker.generated.increment();
+    queue_to_guest(index, probe);
+  }
+}
+
 void Worker::serve_held() {
   for (uint16_t index = 0; index < options_.services; ++index) {
     if (hold_.held(ServiceIndex{index}) != 0) serve_held(ServiceIndex{index});
@@ -72,11 +97,11 @@ void Worker::serve_held(ServiceIndex index) {
     SlotIndex slot_index;
     if (in_vain || expired(*syn)) {
       expire(syn);
-    } else if (unproven(service, &slot_index) != nullptr) {
-      if (!offer_to(slot_index, syn)) break;
     } else if (SlotState* slot = emptiest_ready(service, &slot_index); slot != nullptr) {
       if (slot->queue.room() == 0) break;
       release_to(slot_index, syn);
+    } else if (unproven(service, &slot_index) != nullptr) {
+      if (!offer_to(slot_index, syn)) break;
     } else {
       break;  // they are in order of arrival: the next one has waited less
     }

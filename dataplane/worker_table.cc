@@ -35,7 +35,7 @@ void Worker::take_steering_table() {
       if (slot.generation.value != 0) end_instance(SlotIndex{index});
       if (wanted.generation.value != 0) begin_instance(SlotIndex{index}, wanted);
     }
-    slot.role = wanted.role;
+    change_role(SlotIndex{index}, wanted.role);
   }
   rebuild_polled();
   steering_.pass(options_.reader, table_version_);
@@ -49,9 +49,25 @@ void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {
   slot.dead = false;
   slot.ready = false;
   slot.soft_limit_told = false;
+  slot.probe_again_ns = 0;
   slot.in_flight = 0;
   board_.slot(index).in_flight.set(0);
+  board_.slot(index).wake_since_ns.set(0);
   attach_if_expected(index);
+}
+
+void Worker::change_role(SlotIndex index, SlotRole role) {
+  SlotState& slot = slots_[index.value];
+  if (slot.role == role) return;
+  slot.role = role;
+  if (role != SlotRole::kStandby) return;
+  // When it comes back it has to show anew that it is ready.
+  slot.ready = false;
+  slot.probe_again_ns = 0;
+  SlotLoad& load = board_.slot(index);
+  load.unanswered_since_ns.set(0);
+  load.wake_since_ns.set(0);
+  load.ready_generation.publish(0);
 }
 
 void Worker::end_instance(SlotIndex index) {
@@ -82,20 +98,27 @@ void Worker::take_port_messages() {
       attach_if_expected(index);
       continue;
     }
-    const bool was_alive = slot.alive();
-    if (was_alive) {
-      detach(index);
-      slot.dead = true;
-      sweeps_.push_back({{index, slot.generation}, 0});
-      board_.slot(index).dead_generation.publish(slot.generation.value);
-      tell(LoadEdge::kDead, slot.service, index);
-    }
-    slot.port = nullptr;
+    port_down(index);
     // Taken out of polled_ before the sender may go on and free what is behind the port.
     rebuild_polled();
     downs_acknowledged_.publish(downs_acknowledged_.get() + 1);
   }
   if (changed) rebuild_polled();
+}
+
+void Worker::port_down(SlotIndex index) {
+  SlotState& slot = slots_[index.value];
+  if (slot.alive() && slot.role == SlotRole::kStandby) {
+    // Some VMMs take the device down with the vCPU. Its flows stay, and what comes for them is queued.
+    board_.slot(index).attached_generation.publish(0);
+  } else if (slot.alive()) {
+    detach(index);
+    slot.dead = true;
+    sweeps_.push_back({{index, slot.generation}, 0});
+    board_.slot(index).dead_generation.publish(slot.generation.value);
+    tell(LoadEdge::kDead, slot.service, index);
+  }
+  slot.port = nullptr;
 }
 
 void Worker::attach_if_expected(SlotIndex index) {

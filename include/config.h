@@ -44,8 +44,12 @@ struct ControlConfig {
   uint64_t tick_ns = 50 * kNsPerUs;  // longest nap between two looks at the load rings
 };
 
-enum class DriverKind { kQemu, kFake };
+// kAuto: our own VMM where KVM really works, else QEMU.
+enum class DriverKind { kAuto, kKvm, kQemu, kFake };
 enum class Accelerator { kAuto, kKvm, kTcg };
+
+// What becomes of an instance whose open flows are all quiet.
+enum class IdleAction { kStop, kPause };
 
 struct ImageConfig {
   std::string name;
@@ -53,7 +57,7 @@ struct ImageConfig {
   uint64_t memory_bytes = 32 * kMiB;
   // The guest's command line. {guest_ip}, {guest_port} and {gateway_ip} are filled in per service.
   std::string command_line;
-  DriverKind driver = DriverKind::kQemu;
+  DriverKind driver = DriverKind::kAuto;
   Accelerator accelerator = Accelerator::kAuto;
 };
 
@@ -66,6 +70,10 @@ struct ServiceConfig {
   uint32_t image = 0;  // index into Config::images
   uint32_t instances_min = 0;
   uint32_t instances_max = 1;
+  uint32_t shells = 0;   // kept prepared, not one guest instruction run; within instances_max
+  uint32_t standby = 0;  // kept booted, proven and paused; within instances_max
+  // kPause: an instance with open flows, all quiet for idle_after, is paused with them.
+  IdleAction idle = IdleAction::kStop;
   uint32_t in_flight_soft = 64;  // flows per instance above which the next one is woken
   uint32_t hold_syns_max = 128;  // SYNs parked at once
   uint64_t hold_time_max_ns = 3 * kNsPerSecond;

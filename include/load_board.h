@@ -29,6 +29,7 @@ struct alignas(64) SlotLoad {
   Counter dead_generation;      // … last lost its port without our order
   Counter swept_generation;     // … last had all its flows taken from the flow table
   Counter in_flight;            // flows open now
+  Counter wake_since_ns;        // on standby: arrival of the first packet since for one of its flows; 0: none
   Counter unanswered_since_ns;  // a SYN was given to an instance that is not ready yet; 0: none waits
 
   // cumulative, over all generations
@@ -41,6 +42,7 @@ struct alignas(64) SlotLoad {
   Counter resets_to_client;  // flows that we had to reset because the instance went away
   Counter drops;             // packets for or from this slot that were dropped
   Counter last_opened_ns;    // when the newest flow was opened
+  Counter probes;            // SYNs of our own, to see whether it is ready
 
   // stages of the newest instance's start (monotonic ns)
   Counter connected_ns;      // the VM connected to the vhost-user socket

@@ -25,6 +25,7 @@ enum class LoadEdge : uint8_t {
   kReady,      // an instance answered its first SYN
   kDead,       // an instance lost its port without our order
   kDrained,    // the last flow of a draining instance ended
+  kWake,       // a packet came for a flow of an instance on standby
 };
 
 struct LoadRecord {

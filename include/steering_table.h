@@ -22,6 +22,8 @@ enum class SlotRole : uint8_t {
   kEmpty,      // no instance: nobody may send or receive here
   kAccepting,  // gets new flows once it was seen to be ready
   kDraining,   // keeps its flows, gets no new ones
+  kWarming,    // booted ahead of any client: proven by our own probe, gets no flows
+  kStandby,    // its vCPU is paused, or about to be: a packet for one of its flows wakes it
 };
 
 struct SteeringSlot {
@@ -35,6 +37,7 @@ struct SteeringService {
   be16 port;
   be32 guest_ip;
   be16 guest_port;
+  be32 gateway_ip;          // a neighbour of the guest that nobody is: our probes come from there
   uint16_t first_slot = 0;  // the service's slots are first_slot .. first_slot + slot_count - 1
   uint16_t slot_count = 0;
   uint32_t in_flight_soft = 0;

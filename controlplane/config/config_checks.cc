@@ -144,6 +144,13 @@ void check_limits(const Checked& checked, const ServiceConfig& service, const st
                   std::to_string(service.instances_min) + " is more than instances.max, " +
                       std::to_string(service.instances_max) + "; lower min or raise max");
   }
+  for (const auto& [key, pool] :
+       {std::pair(".instances.shells", service.shells), std::pair(".instances.standby", service.standby)}) {
+    if (!checked.usable(path + key, max) || pool <= service.instances_max) continue;
+    checked.error(path + key, std::to_string(pool) + " is more than instances.max, " +
+                                  std::to_string(service.instances_max) +
+                                  ", and each needs a slot of those; lower it or raise max");
+  }
   const std::string soft = path + ".in_flight.soft";
   if (checked.usable(soft, "worker.flows_max") && service.in_flight_soft > config.worker.flows_max) {
     checked.error(soft, std::to_string(service.in_flight_soft) + " is more than worker.flows_max, " +

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// Act: from a wanted size to orders, always by the fastest tier there is, and the pools that keep tiers
+// ready.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "controlplane/config/command_line.h"
+#include "controlplane/control_loop.h"
+
+namespace cheshire {
+namespace {
+
+// Pools are refilled one instance at a time, when nobody has waited for a while: a client's boot never
+// competes with one that nobody waits for.
+constexpr uint64_t kRefillAfterNs = 20 * kNsPerMs;
+
+double ms(uint64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
+
+}  // namespace
+
+void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
+  const auto each = [&](InstanceState state, auto&& act) {
+    for (Instance& instance : instances_of(index)) {
+      if (by == 0) return;
+      if (instance.state != state) continue;
+      act(instance);
+      --by;
+    }
+  };
+  each(InstanceState::kDraining, [&](Instance& instance) { call_back(instance, now_ns); });
+  each(InstanceState::kStandby, [&](Instance& instance) { resume(instance, now_ns); });
+  if (!services_[index.value].backoff.may_try(now_ns)) return;
+  each(InstanceState::kShell,
+       [&](Instance& instance) { start_shell(instance, InstanceState::kBooting, now_ns); });
+  // What is being prepared, warmed or paused comes in time for the next client, not for this one.
+  each(InstanceState::kAbsent, [&](Instance& instance) {
+    begin(instance, InstanceState::kBooting, now_ns);
+    spdlog::info("{}: boot ordered ({} SYNs wait)", name_of(instance),
+                 links_.board->service(index).waiting_syns.get());
+  });
+}
+
+void ControlLoop::shrink(ServiceIndex index, uint32_t by, uint64_t now_ns) {
+  for (; by > 0; --by) {
+    Instance* victim = nullptr;
+    for (Instance& instance : instances_of(index)) {
+      // The emptiest are all empty; the last slot goes first, as new flows prefer the first.
+      if (instance.counts() && is_quiet(instance, now_ns)) victim = &instance;
+    }
+    if (victim == nullptr) return;
+    drain(*victim, now_ns);
+  }
+}
+
+// A new generation in the slot: booted (kBooting, kWarming) or only prepared (kPreparing).
+void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns) {
+  const ServiceConfig& service = config_of(instance);
+  const ImageConfig& image = config_.images[service.image];
+  const InstanceId id{instance.id.slot, Generation{instance.id.generation.value + 1}};
+  const SlotLoad& load = links_.board->slot(id.slot);
+  instance = Instance{.id = id,
+                      .service = instance.service,
+                      .state = state,
+                      .process_gone = false,
+                      .ordered_ns = now_ns,
+                      .busy_ns = now_ns,
+                      .flows_opened = load.flows_opened.get(),
+                      .packets = load.packets_to_guest.get() + load.packets_from_guest.get(),
+                      .moved_ns = now_ns};
+  if (instance.listed()) change_table(instance);
+  ++services_[instance.service.value].status.boots;
+  orders_.push_back({.id = id,
+                     .name = name_of(instance),
+                     .kernel = image.kernel,
+                     .memory_bytes = image.memory_bytes,
+                     .command_line = expand_command_line(image, service),
+                     .mac = kGuestMac,
+                     .vhost_socket = links_.vhost_socket(id.slot),
+                     .accelerator = image.accelerator});
+}
+
+void ControlLoop::start_shell(Instance& instance, InstanceState state, uint64_t now_ns) {
+  instance.state = state;
+  instance.tier = StartTier::kShell;
+  instance.ordered_ns = now_ns;
+  instance.busy_ns = now_ns;
+  change_table(instance);
+  runs_.push_back(instance.id);
+  if (state == InstanceState::kBooting) spdlog::info("{}: shell started", name_of(instance));
+}
+
+void ControlLoop::resume(Instance& instance, uint64_t now_ns) {
+  instance.state = InstanceState::kBooting;
+  instance.tier = StartTier::kStandby;
+  instance.ordered_ns = now_ns;
+  instance.busy_ns = now_ns;
+  instance.moved_ns = now_ns;
+  change_table(instance);
+  runs_.push_back(instance.id);
+  spdlog::info("{}: resumed", name_of(instance));
+}
+
+void ControlLoop::call_back(Instance& instance, uint64_t now_ns) {
+  instance.state = instance.was_active ? InstanceState::kActive : InstanceState::kBooting;
+  instance.busy_ns = now_ns;
+  change_table(instance);
+  spdlog::info("{}: called back from draining", name_of(instance));
+}
+
+void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
+  instance.state = InstanceState::kDraining;
+  instance.drain_began_ns = now_ns;
+  instance.empty_since_ns = 0;
+  change_table(instance);
+  spdlog::info("{}: draining after {:.0f} ms without a flow", name_of(instance),
+               ms(now_ns - instance.busy_ns));
+}
+
+// Shown as standby first; the vCPU is paused when every worker has seen that (observe_pausing).
+void ControlLoop::begin_pause(Instance& instance) {
+  instance.state = InstanceState::kPausing;
+  instance.pause_ordered = false;
+  change_table(instance);
+}
+
+void ControlLoop::pause_quiet(ServiceIndex index, uint64_t now_ns) {
+  const uint32_t min = config_.services[index.value].instances_min;
+  uint32_t size = count(index, [](const Instance& instance) { return instance.counts(); });
+  for (Instance& instance : instances_of(index)) {
+    if (size <= min || !is_pausable(instance, now_ns)) continue;
+    spdlog::info("{}: paused with {} quiet flows", name_of(instance), load_of(instance).in_flight.get());
+    begin_pause(instance);
+    --size;
+  }
+}
+
+bool ControlLoop::standby_wanted(const Instance& instance) const {
+  const uint32_t there = count(instance.service, [](const Instance& other) {
+    return other.state == InstanceState::kPausing || other.state == InstanceState::kStandby;
+  });
+  return driver_of(instance).has_tiers() && there < config_of(instance).standby;
+}
+
+void ControlLoop::keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns) {
+  Service& service = services_[index.value];
+  const ServiceConfig& config = config_.services[index.value];
+  if (config.shells == 0 && config.standby == 0) return;
+  const auto in = [&](std::initializer_list<InstanceState> states) {
+    return count(index, [&](const Instance& instance) {
+      return std::find(states.begin(), states.end(), instance.state) != states.end();
+    });
+  };
+  if (view.waiting_syns != 0 || view.booting != 0) service.last_demand_ns = now_ns;
+  const bool busy = in({InstanceState::kPreparing, InstanceState::kWarming, InstanceState::kPausing}) != 0;
+  if (busy || now_ns - service.last_demand_ns < kRefillAfterNs || !service.backoff.may_try(now_ns)) return;
+
+  const auto first_in = [&](InstanceState state) -> Instance* {
+    const auto instances = instances_of(index);
+    const auto found = std::find_if(instances.begin(), instances.end(),
+                                    [state](const Instance& instance) { return instance.state == state; });
+    return found == instances.end() ? nullptr : &*found;
+  };
+  Instance* free = first_in(InstanceState::kAbsent);
+  if (in({InstanceState::kStandby}) < config.standby) {
+    if (Instance* shell = first_in(InstanceState::kShell); shell != nullptr) {
+      start_shell(*shell, InstanceState::kWarming, now_ns);
+    } else if (free != nullptr && driver_of(*free).has_tiers()) {
+      begin(*free, InstanceState::kWarming, now_ns);
+    }
+  } else if (in({InstanceState::kShell}) < config.shells && free != nullptr && driver_of(*free).has_tiers()) {
+    begin(*free, InstanceState::kPreparing, now_ns);
+  }
+}
+
+}  // namespace cheshire
