@@ -37,6 +37,7 @@ enum class FlowState : uint8_t {
 
 inline constexpr uint8_t kFlowFinFromClient = 0x01;
 inline constexpr uint8_t kFlowFinFromGuest = 0x02;
+inline constexpr uint8_t kFlowReset = 0x08;     // the client reset it, or somebody in its name
 inline constexpr uint8_t kFlowHoldsSyn = 0x04;  // hold_index names the parked copy of its SYN
 
 struct FlowEntry {

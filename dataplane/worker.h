@@ -22,7 +22,9 @@
 //                               it is ready: kSynSent with the SYN kept (hold_queue.h). An instance that no
 //                               client asks is asked by a probe of our own.
 //   SYN-ACK from the instance → kOpen; the instance is ready
-//   FIN both ways, RST        → kClosing, no longer in flight
+//   FIN both ways, RST        → kClosing, no longer in flight. A reset from the client's side may be forged:
+//   the
+//                               guest decides, and the next packet of either side opens the entry again
 //   instance gone             → kSynSent with the SYN kept: back to kHeld; kSynSent: forgotten, the client
 //                               sends its SYN again; kOpen: reset to the client
 #pragma once
@@ -168,6 +170,7 @@ class Worker {
   void take_steering_table();
   void take_port_messages();
   void begin_instance(SlotIndex index, const SteeringSlot& wanted);
+  void begin_sweep(InstanceId instance);
   void end_instance(SlotIndex index);
   void change_role(SlotIndex index, SlotRole role);
   void port_down(SlotIndex index);
@@ -179,6 +182,7 @@ class Worker {
   void age_flows();
   void open_flow(FlowEntry& flow, SlotIndex index);
   void close_flow(FlowEntry& flow);
+  void reopen_if_reset(FlowEntry& flow);
   void erase_flow(FlowEntry& flow);
 
   [[nodiscard]] SlotState& slot_of(const FlowEntry& flow) { return slots_[flow.slot.value]; }

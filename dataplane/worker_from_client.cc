@@ -139,7 +139,9 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
       flow.guest_next = 0;
     }
     close_flow(flow);
+    flow.flags |= kFlowReset;
   } else {
+    reopen_if_reset(flow);
     if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromClient;
     // Both have finished, and the client has everything that the guest sent.
     constexpr uint8_t kBoth = kFlowFinFromClient | kFlowFinFromGuest;
@@ -153,7 +155,11 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
 
 void Worker::segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) {
   HeldSyn* syn = held_syn_of(flow);
+  const auto& held = *rte_pktmbuf_mtod_offset(syn->packet, const TcpHeader*, syn->l4_offset);
+  const auto& fresh = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
   if ((parsed.tcp_flags & kTcpRst) != 0) {
+    // Somebody who does not know its sequence number does not speak for the client.
+    if (fresh.sequence.value() - held.sequence.value() > 1) return drop(packet, DropReason::k_no_flow_reset);
     // Only reached while it waits: an offered SYN's reset goes to the instance, in segment_of_flow().
     if (syn->was_delivered) {
       rte_pktmbuf_free(syn->packet);
@@ -169,8 +175,6 @@ void Worker::segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, 
     board_.worker.resets_no_flow.increment();
     return answer_with_reset(packet, parsed);
   }
-  const auto& held = *rte_pktmbuf_mtod_offset(syn->packet, const TcpHeader*, syn->l4_offset);
-  const auto& fresh = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
   if (held.sequence == fresh.sequence || syn->offered) return drop(packet, DropReason::k_hold_duplicate);
   // Same port, other sequence number: the client has begun anew. The place in the queue stays.
   std::swap(packet, syn->packet);

@@ -146,6 +146,7 @@ void Worker::note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPa
     return;
   }
   if ((flow.flags & kFlowHoldsSyn) != 0) return;  // guest_next is not in use yet
+  if ((parsed.tcp_flags & kTcpRst) == 0) reopen_if_reset(flow);
   if (sequence_after(next, flow.guest_next)) flow.guest_next = next;
   if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromGuest;
   if ((parsed.tcp_flags & kTcpRst) != 0) close_flow(flow);

@@ -74,7 +74,7 @@ void Worker::end_instance(SlotIndex index) {
   SlotState& slot = slots_[index.value];
   if (!slot.dead) {
     detach(index);
-    sweeps_.push_back({{index, slot.generation}, 0});
+    begin_sweep({index, slot.generation});
   }
   slot.generation = Generation{};
   slot.role = SlotRole::kEmpty;
@@ -114,7 +114,7 @@ void Worker::port_down(SlotIndex index) {
   } else if (slot.alive()) {
     detach(index);
     slot.dead = true;
-    sweeps_.push_back({{index, slot.generation}, 0});
+    begin_sweep({index, slot.generation});
     board_.slot(index).dead_generation.publish(slot.generation.value);
     tell(LoadEdge::kDead, slot.service, index);
   }
@@ -149,6 +149,13 @@ void Worker::rebuild_polled() {
   for (uint16_t index = 0; index < slots_.size(); ++index) {
     if (slots_[index].alive()) polled_.push_back(SlotIndex{index});  // within what was reserved at start
   }
+}
+
+void Worker::begin_sweep(InstanceId instance) {
+  // The bound is hit only if instances come and go faster than the table is swept: then the oldest is
+  // finished at once, which takes as long as it takes.
+  while (sweeps_.size() == sweeps_.capacity()) advance_sweeps();
+  sweeps_.push_back({instance, 0});
 }
 
 void Worker::advance_sweeps() {
@@ -209,6 +216,7 @@ void Worker::age_flows() {
     const uint32_t quiet = now - flow.last_seen;
     const uint32_t limit = flow.state == FlowState::kOpen      ? idle
                            : flow.state == FlowState::kSynSent ? handshake
+                           : (flow.flags & kFlowReset) != 0    ? handshake
                                                                : closing;
     if (quiet >= limit) erase_flow(flow);
   });
@@ -247,6 +255,18 @@ void Worker::close_flow(FlowEntry& flow) {
   slot.touched = true;
   if (slot.in_flight == 0 && slot.role == SlotRole::kDraining)
     tell(LoadEdge::kDrained, slot.service, flow.slot);
+}
+
+// Its guest did not believe the reset, or its client goes on: it is in flight as before.
+void Worker::reopen_if_reset(FlowEntry& flow) {
+  if ((flow.flags & kFlowReset) == 0) return;
+  flow.flags &= static_cast<uint8_t>(~kFlowReset);
+  flow.state = FlowState::kOpen;
+  SlotState& slot = slot_of(flow);
+  SlotLoad& load = board_.slot(flow.slot);
+  load.flows_opened.increment();
+  load.in_flight.set(++slot.in_flight);
+  slot.touched = true;
 }
 
 void Worker::erase_flow(FlowEntry& flow) {
