@@ -138,8 +138,8 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
       flow.flags &= static_cast<uint8_t>(~kFlowHoldsSyn);
       flow.guest_next = 0;
     }
+    if (flow.state != FlowState::kClosing) flow.flags |= kFlowReset;
     close_flow(flow);
-    flow.flags |= kFlowReset;
   } else {
     reopen_if_reset(flow);
     if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromClient;
