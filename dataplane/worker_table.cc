@@ -60,6 +60,9 @@ void Worker::end_instance(SlotIndex index) {
     detach(index);
     sweeps_.push_back({{index, slot.generation}, 0});
   }
+  // What the sweep will take is no longer in flight anywhere: the slot's next instance begins with nothing.
+  slot.in_flight = 0;
+  board_.slot(index).in_flight.set(0);
   slot.generation = Generation{};
   slot.role = SlotRole::kEmpty;
   slot.dead = false;
