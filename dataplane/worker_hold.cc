@@ -81,11 +81,16 @@ void Worker::serve_held(ServiceIndex index) {
   for (HeldSyn* syn = hold_.first_offered(index); syn != nullptr;) {
     HeldSyn* next = hold_.next(syn);
     SlotIndex ready_index;
+    const SlotState* ready = nullptr;
     if (expired(*syn)) {
       expire(syn);
+    } else if (!owner_is_current(*flows_.find(syn->key))) {
+      withdraw(syn);  // gone, and the sweep has not come by yet: nothing is for its slot any more
     } else if (now_ns_ - syn->first_offered_ns >= kGiveToAnotherAfterNs &&
-               emptiest_ready(service, &ready_index) != nullptr) {
+               (ready = emptiest_ready(service, &ready_index)) != nullptr && ready->queue.room() != 0) {
+      // At once: waiting, it would be offered to the same instance again.
       withdraw(syn);
+      release_to(ready_index, syn);
     } else if (now_ns_ >= syn->offer_again_ns) {
       static_cast<void>(deliver_copy(syn->slot, syn));
     }
@@ -97,11 +102,11 @@ void Worker::serve_held(ServiceIndex index) {
     SlotIndex slot_index;
     if (in_vain || expired(*syn)) {
       expire(syn);
-    } else if (SlotState* slot = emptiest_ready(service, &slot_index); slot != nullptr) {
-      if (slot->queue.room() == 0) break;
+    } else if (const SlotState* slot = emptiest_ready(service, &slot_index);
+               slot != nullptr && slot->queue.room() != 0) {
       release_to(slot_index, syn);
-    } else if (unproven(service, &slot_index) != nullptr) {
-      if (!offer_to(slot_index, syn)) break;
+    } else if (slot == nullptr && unproven(service, &slot_index) != nullptr && offer_to(slot_index, syn)) {
+      // Its answer will tell.
     } else {
       break;  // they are in order of arrival: the next one has waited less
     }

@@ -76,6 +76,9 @@ void Worker::end_instance(SlotIndex index) {
     detach(index);
     begin_sweep({index, slot.generation});
   }
+  // What the sweep will take is no longer in flight anywhere: the slot's next instance begins with nothing.
+  slot.in_flight = 0;
+  board_.slot(index).in_flight.set(0);
   slot.generation = Generation{};
   slot.role = SlotRole::kEmpty;
   slot.dead = false;

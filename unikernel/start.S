@@ -5,12 +5,11 @@
 // on a KVM which emulates each instruction at about 1 us, a loop over 34 gates or 2,048 page table entries
 // would cost more than the rest of the boot.
 //
-// This file is the first of the image (grin.ld), which starts at 1 MiB. So bits 16 to 31 of an address in here
-// are 0x0010, and the low 16 bits are its distance from image_start: both are constants to the assembler.
+// This file is the first of the image (grin.ld), which starts at 1 MiB. So bits 16 to 31 of an address in
+// here are 0x0010, and the low 16 bits are its distance from image_start: both are constants to the assembler.
 
 #define CODE64_SELECTOR 0x08
 #define DATA_SELECTOR   0x10
-#define CODE32_SELECTOR 0x18
 #define IMAGE_HIGH_BITS 0x0010
 
 #define LAPIC_EOI       0xfee000b0
@@ -73,7 +72,6 @@ spurious_stub:
 
 // Exceptions: all of them are our own bugs. Each stub leaves its vector on the stack; those without an error
 // code of the CPU's (Intel SDM volume 3, table 6-1) leave a zero as well.
-#define HAS_ERROR_CODE(v) ((v) == 8 || ((v) >= 10 && (v) <= 14) || (v) == 17 || (v) == 21)
   .balign 16
 exception_stubs:
   .set vector, 0
@@ -101,7 +99,6 @@ gdt:
   .quad 0
   .quad 0x00af9a000000ffff         // 0x08: 64-bit code
   .quad 0x00cf92000000ffff         // 0x10: data
-  .quad 0x00cf9a000000ffff         // 0x18: 32-bit code
 gdt_end:
 
   .balign 16

@@ -125,15 +125,19 @@ class Tcp {
   [[nodiscard]] bool accept_sequence(ConnectionId id, const Segment& segment);
   [[nodiscard]] bool accept_ack(ConnectionId id, const Segment& segment);
   void establish(ConnectionId id, const Segment& segment);
-  [[nodiscard]] bool process_ack(ConnectionId id, const Segment& segment);
-  void on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t ack);
-  void on_duplicate_ack(ConnectionId id);
-  void update_send_window(Connection& c, const Segment& segment);
   void process_data(ConnectionId id, Bytes payload);
   void process_fin(ConnectionId id);
   void offer_buffered(ConnectionId id);
   void report_fin(ConnectionId id);
   void challenge(Connection& c);
+
+  // tcp_ack.cc
+  [[nodiscard]] bool process_ack(ConnectionId id, const Segment& segment);
+  void on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t ack);
+  void on_duplicate_ack(ConnectionId id);
+  static void update_send_window(Connection& c, const Segment& segment);
+  static void sample_rtt(Connection& c, std::uint64_t rtt_us);
+  static void update_timeout(Connection& c);
 
   // tcp_output.cc
   void output(ConnectionId id);
@@ -142,8 +146,6 @@ class Tcp {
   void emit_syn_ack(ConnectionId id);
   void retransmit_head(ConnectionId id);
   void note_sent(Connection& c, std::uint32_t sequence, std::uint32_t size);
-  static void sample_rtt(Connection& c, std::uint64_t rtt_us);
-  static void update_timeout(Connection& c);
   void send_reset(const Segment& segment);
   void send_reset(Connection& c);
   struct HeaderFields;

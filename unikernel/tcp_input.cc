@@ -14,11 +14,6 @@ namespace {
 constexpr std::uint16_t kDefaultSegment_bytes = 536;   // RFC 9293 3.7.1, without the option
 constexpr std::uint16_t kMinSegment_bytes = 64;        // less would be a waste of our time
 constexpr std::uint32_t kInitialWindow_segments = 10;  // RFC 6928
-constexpr std::uint8_t kFastRetransmitAcks = 3;        // RFC 5681 3.2
-
-std::uint32_t larger(std::uint32_t left, std::uint32_t right) {
-  return left > right ? left : right;
-}
 
 }  // namespace
 
@@ -112,7 +107,9 @@ void Tcp::input_open(ConnectionId id, Segment segment) {
   }
   if (segment.length() != 0) {
     c.ack_wanted = true;
-    if (segment.sequence == c.receive_next) {
+    if (c.fin_received) {
+      // 3.10.7.4, step 7: nothing can follow a FIN.
+    } else if (segment.sequence == c.receive_next) {
       process_data(id, segment.payload);
       if (segment.has(kTcpFin)) process_fin(id);
     } else {
@@ -195,101 +192,13 @@ void Tcp::establish(ConnectionId id, const Segment& segment) {
   options_.application->on_open(id);
 }
 
-bool Tcp::process_ack(ConnectionId id, const Segment& segment) {
-  Connection& c = connections_[id];
-  const std::uint32_t ack = segment.acknowledgment;
-  if (seq_after(ack, c.send_max)) {  // of something that we never sent
-    challenge(c);
-    return false;
-  }
-  if (seq_before(ack, c.send_unacked)) return true;
-  c.retries = 0;
-  const std::uint32_t acked = ack - c.send_unacked;
-  const bool same_window = segment.window == c.send_window;
-  update_send_window(c, segment);
-  if (acked != 0) {
-    on_new_ack(id, acked, ack);
-  } else if (segment.length() == 0 && same_window && c.send_max != c.send_unacked && c.send_window != 0) {
-    on_duplicate_ack(id);
-  }
-  return true;
-}
-
-void Tcp::update_send_window(Connection& c, const Segment& segment) {
-  const bool newer =
-      seq_before(c.window_sequence, segment.sequence) ||
-      (c.window_sequence == segment.sequence && !seq_after(c.window_ack, segment.acknowledgment));
-  if (!newer) return;
-  // A probe into the closed window was most likely thrown away: send it again with what follows it.
-  const bool opens = c.send_window == 0 && segment.window != 0;
-  c.send_window = segment.window;
-  c.window_sequence = segment.sequence;
-  c.window_ack = segment.acknowledgment;
-  if (opens) c.send_next = segment.acknowledgment;
-}
-
-void Tcp::on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t ack) {
-  Connection& c = connections_[id];
-  c.send_unacked = ack;
-  if (seq_before(c.send_next, ack)) c.send_next = ack;
-  c.duplicate_acks = 0;
-  if (c.timing && !seq_before(ack, c.timed_sequence)) {
-    c.timing = false;
-    sample_rtt(c, now_us_ - c.timed_at_us);
-  } else if (c.smoothed_rtt_us != 0) {
-    update_timeout(c);  // progress undoes the back-off
-  }
-  const std::uint32_t segment_bytes = c.max_segment_bytes;
-  if (c.in_recovery && seq_before(ack, c.recovery_end)) {
-    // RFC 6582 3.2, partial acknowledgment: the next hole.
-    const std::uint32_t window = c.congestion_window_bytes;
-    c.congestion_window_bytes =
-        larger(window > acked_bytes ? window - acked_bytes : 0, segment_bytes) + segment_bytes;
-    retransmit_head(id);
-  } else if (c.in_recovery) {
-    c.in_recovery = false;
-    c.congestion_window_bytes = c.slow_start_threshold_bytes;
-  } else if (c.congestion_window_bytes < c.slow_start_threshold_bytes) {
-    c.congestion_window_bytes += acked_bytes < segment_bytes ? acked_bytes : segment_bytes;
-  } else {
-    c.congestion_window_bytes += larger(segment_bytes * segment_bytes / c.congestion_window_bytes, 1);
-  }
-  constexpr std::uint32_t kMaxCongestionWindow_bytes = 1U << 20;  // 16 times what a peer can offer us
-  if (c.congestion_window_bytes > kMaxCongestionWindow_bytes) {
-    c.congestion_window_bytes = kMaxCongestionWindow_bytes;
-  }
-  if (c.attached) {
-    const std::uint32_t stream = ack - c.initial_sequence - 1;
-    const bool fin_acked = c.fin_queued && ack == c.send_end + 1;
-    options_.application->on_acked(id, fin_acked ? stream - 1 : stream);
-  }
-  update_timer(id, true);
-}
-
-// RFC 5681 3.2
-void Tcp::on_duplicate_ack(ConnectionId id) {
-  Connection& c = connections_[id];
-  if (c.duplicate_acks < 255) ++c.duplicate_acks;
-  const std::uint32_t segment_bytes = c.max_segment_bytes;
-  if (c.in_recovery) {
-    c.congestion_window_bytes += segment_bytes;
-    return;
-  }
-  if (c.duplicate_acks != kFastRetransmitAcks) return;
-  c.in_recovery = true;
-  c.recovery_end = c.send_max;
-  c.slow_start_threshold_bytes = larger((c.send_max - c.send_unacked) / 2, 2 * segment_bytes);
-  c.congestion_window_bytes = c.slow_start_threshold_bytes + kFastRetransmitAcks * segment_bytes;
-  retransmit_head(id);
-}
-
 // The payload is the next in order and fits the window.
 void Tcp::process_data(ConnectionId id, Bytes payload) {
   Connection& c = connections_[id];
   c.receive_next += static_cast<std::uint32_t>(payload.size());
   // After the application's close nobody reads any more: acknowledged and thrown away, so that the peer gets
   // to read the last answer instead of a reset.
-  if (payload.empty() || !c.attached || c.fin_received) return;
+  if (payload.empty() || !c.attached) return;
   if (c.buffered_bytes == 0) {
     const std::size_t taken = options_.application->on_data(id, payload);
     payload = payload.subspan(taken);
@@ -311,7 +220,6 @@ void Tcp::offer_buffered(ConnectionId id) {
 
 void Tcp::process_fin(ConnectionId id) {
   Connection& c = connections_[id];
-  if (c.fin_received) return;
   c.fin_received = true;
   ++c.receive_next;
   switch (c.state) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What leaves: data, FIN, ACK, SYN-ACK and RST, and the round-trip estimate that retransmission needs.
+// What leaves: data, FIN, ACK, SYN-ACK and RST.
 
 #include <cstring>
 
@@ -179,31 +179,6 @@ void Tcp::emit_syn_ack(ConnectionId id) {
   options_.frames->send(frame.size());
   c.receive_edge = c.receive_next + static_cast<std::uint32_t>(kReceiveBuffer_bytes);
   if (c.retries != 0) ++options_.counters->retransmits;
-}
-
-// RFC 6298 2.2 and 2.3
-void Tcp::sample_rtt(Connection& c, std::uint64_t rtt_us) {
-  const std::uint64_t bounded_us = rtt_us < kMaxTimeout_us ? rtt_us : kMaxTimeout_us;
-  const auto rtt = static_cast<std::uint32_t>(bounded_us != 0 ? bounded_us : 1);
-  if (c.smoothed_rtt_us == 0) {
-    c.smoothed_rtt_us = rtt;
-    c.rtt_variation_us = rtt / 2;
-  } else {
-    const std::uint32_t old = c.smoothed_rtt_us;
-    const std::uint32_t error = old > rtt ? old - rtt : rtt - old;
-    c.rtt_variation_us = c.rtt_variation_us - c.rtt_variation_us / 4 + error / 4;
-    c.smoothed_rtt_us = old - old / 8 + rtt / 8;
-    if (c.smoothed_rtt_us == 0) c.smoothed_rtt_us = 1;
-  }
-  update_timeout(c);
-}
-
-// RFC 6298 2.3 to 2.5, with a smaller minimum, as in Linux
-void Tcp::update_timeout(Connection& c) {
-  std::uint64_t timeout_us = c.smoothed_rtt_us + std::uint64_t{4} * c.rtt_variation_us;
-  if (timeout_us < kMinTimeout_us) timeout_us = kMinTimeout_us;
-  if (timeout_us > kMaxTimeout_us) timeout_us = kMaxTimeout_us;
-  c.timeout_us = static_cast<std::uint32_t>(timeout_us);
 }
 
 // Answers a segment that belongs to no connection (RFC 9293 3.10.7.1).

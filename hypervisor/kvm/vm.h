@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// One VM of the kernel's with one vCPU.
+//
+// The order is the point (measured on the development machine): the memory slot comes first, because a slot
+// that is set after anything was registered on the VM's I/O bus waits 7 ms; then the interrupt controllers,
+// because a vCPU without any costs 180 us more; then the vCPU; then doorbells and lines.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "handle.h"
+#include "hypervisor/kvm/elf_image.h"
+#include "hypervisor/kvm/guest_memory.h"
+#include "hypervisor/kvm/kvm_api.h"
+#include "result.h"
+
+namespace cheshire {
+
+enum class InterruptChips : uint8_t {
+  kSplit,  // local APIC in the kernel; IOAPIC here (ioapic.h): cheap, for guests that ask for no more
+  kFull,   // 8259, IOAPIC and PIT in the kernel: for guests made for PCs
+};
+
+// A message-signalled interrupt, as an IOAPIC entry turns into (Intel SDM volume 3, 10.11).
+struct MsiMessage {
+  uint32_t address = 0;
+  uint32_t data = 0;
+};
+
+class Vm {
+ public:
+  // `kvm` is an open /dev/kvm. `memory` must outlive the VM.
+  [[nodiscard]] static Result<Vm> create(int kvm, const GuestMemory& memory, InterruptChips chips);
+  Vm(Vm&& other) noexcept;
+  Vm& operator=(Vm&&) = delete;
+  ~Vm();
+
+  [[nodiscard]] Result<void> add_vcpu(int kvm, std::span<const kvm_cpuid_entry2> supported_cpuid);
+  [[nodiscard]] Result<void> set_entry(EntryKind kind, GuestAddress entry);
+  // Writing `queue` to the 32 bits at `address` rings `event`, without an exit.
+  [[nodiscard]] Result<void> bind_doorbell(int event, uint64_t address, uint32_t queue);
+  // `event` raises the line; with kSplit, where route() says.
+  [[nodiscard]] Result<void> bind_line(int event, uint32_t line);
+  // nullopt: nowhere.
+  [[nodiscard]] Result<void> route(uint32_t line, const std::optional<MsiMessage>& message);
+
+  // The shared page with the kernel; valid after add_vcpu().
+  [[nodiscard]] kvm_run& exit() { return *run_; }
+  // False: look at errno. EINTR is a signal, or exit().immediate_exit.
+  [[nodiscard]] bool run();
+  [[nodiscard]] Result<kvm_regs> registers() const;
+  // Where a guest's linear address lies; nullopt if it is not mapped.
+  [[nodiscard]] std::optional<GuestAddress> translate(uint64_t linear) const;
+
+ private:
+  explicit Vm(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
+  UniqueFd vcpu_;
+  kvm_run* run_ = nullptr;
+  size_t run_bytes_ = 0;
+};
+
+}  // namespace cheshire

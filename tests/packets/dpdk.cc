@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "tests/packets/dpdk.h"
+
+#include <rte_eal.h>
+#include <rte_eth_ring.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+
+#include "check.h"
+
+namespace cheshire::test {
+namespace {
+
+constexpr unsigned kPackets = 8191;
+constexpr unsigned kWireFrames = 1024;
+
+std::unique_ptr<Dpdk> g_dpdk;
+
+std::string make_runtime_dir() {
+  std::string path = (std::filesystem::temp_directory_path() / "cheshire-packets-XXXXXX").string();
+  CHECK(::mkdtemp(path.data()) != nullptr);
+  return path;
+}
+
+void rename_mac(Bytes& frame, size_t offset, const MacAddress& from, const MacAddress& to) {
+  if (frame.size() < offset + from.bytes.size()) return;
+  const auto at = frame.begin() + static_cast<std::ptrdiff_t>(offset);
+  if (std::equal(from.bytes.begin(), from.bytes.end(), at)) {
+    std::copy(to.bytes.begin(), to.bytes.end(), at);
+  }
+}
+
+// An ARP reply says it once more.
+void rename_arp_sender(Bytes& frame, const MacAddress& from) {
+  const size_t tag = frame.size() >= 18 && read16(frame, 12) == kEtherTypeVlan ? 4 : 0;
+  if (frame.size() < 14 + tag || read16(frame, 12 + tag) != kEtherTypeArp) return;
+  rename_mac(frame, 14 + tag + offsetof(ArpHeader, sender_mac), from, kNicMac);
+}
+
+void append_bytes(rte_mbuf* packet, std::span<const uint8_t> bytes) {
+  char* at = rte_pktmbuf_append(packet, static_cast<uint16_t>(bytes.size()));
+  CHECK(at != nullptr);
+  std::copy(bytes.begin(), bytes.end(), at);
+}
+
+}  // namespace
+
+Dpdk& Dpdk::get() {
+  if (!g_dpdk) g_dpdk.reset(new Dpdk());
+  return *g_dpdk;
+}
+
+void Dpdk::end() {
+  g_dpdk.reset();
+}
+
+Dpdk::Dpdk() : runtime_dir_(make_runtime_dir()) {
+  ::setenv("RUNTIME_DIRECTORY", runtime_dir_.c_str(), 1);
+  std::vector<std::string> arguments = {
+      "packets_test",
+      "--file-prefix=packets-" + std::to_string(::getpid()),
+      "--no-huge",
+      "--no-pci",
+      "--no-shconf",
+      "--no-telemetry",
+      "-m",
+      "64",
+      "--lcores=0@(0-" + std::to_string(::sysconf(_SC_NPROCESSORS_ONLN) - 1) + ")",
+      "--log-level=error"};
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  CHECK(rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0);
+
+  pool_ = rte_pktmbuf_pool_create("packets", kPackets, 32, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  CHECK(pool_ != nullptr);
+  to_nic_ = rte_ring_create("to_nic", kWireFrames, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  from_nic_ = rte_ring_create("from_nic", kWireFrames, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  CHECK(to_nic_ != nullptr && from_nic_ != nullptr);
+  const int port = rte_eth_from_rings("wire", &to_nic_, 1, &from_nic_, 1, 0);
+  CHECK(port >= 0);
+  auto nic = NicPort::start({.port_id = static_cast<uint16_t>(port),
+                             .rx_descriptors = kWireFrames,
+                             .tx_descriptors = kWireFrames,
+                             .pool = pool_});
+  CHECK(nic.ok());
+  nic_ = std::make_unique<NicPort>(std::move(nic).value());
+}
+
+Dpdk::~Dpdk() {
+  nic_.reset();
+  rte_mempool_free(pool_);
+  rte_eal_cleanup();
+  std::filesystem::remove_all(runtime_dir_);
+}
+
+uint32_t Dpdk::packets_in_use() const {
+  return rte_mempool_in_use_count(pool_);
+}
+
+bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at) {
+  Bytes renamed(frame.begin(), frame.end());
+  rename_mac(renamed, 0, kNicMac, nic_->mac());
+  rte_mbuf* packet = rte_pktmbuf_alloc(pool_);
+  CHECK(packet != nullptr);
+  const size_t first = split_at == 0 ? renamed.size() : split_at;
+  append_bytes(packet, std::span(renamed).first(first));
+  if (split_at != 0) {
+    rte_mbuf* rest = rte_pktmbuf_alloc(pool_);
+    CHECK(rest != nullptr);
+    append_bytes(rest, std::span(renamed).subspan(first));
+    CHECK(rte_pktmbuf_chain(packet, rest) == 0);
+  }
+  if (rte_ring_enqueue(to_nic_, packet) == 0) return true;
+  rte_pktmbuf_free(packet);
+  return false;
+}
+
+std::vector<Bytes> Dpdk::take_from_wire() {
+  std::vector<Bytes> frames;
+  void* item = nullptr;
+  while (rte_ring_dequeue(from_nic_, &item) == 0) {
+    auto* packet = static_cast<rte_mbuf*>(item);
+    CHECK(packet->nb_segs == 1 && packet->pkt_len == packet->data_len);
+    const auto* bytes = rte_pktmbuf_mtod(packet, const uint8_t*);
+    frames.emplace_back(bytes, bytes + packet->data_len);
+    rename_mac(frames.back(), 6, nic_->mac(), kNicMac);
+    rename_arp_sender(frames.back(), nic_->mac());
+    rte_pktmbuf_free(packet);
+  }
+  return frames;
+}
+
+Dpdk::NoPackets::NoPackets() {
+  while (rte_mbuf* packet = rte_pktmbuf_alloc(Dpdk::get().pool())) taken_.push_back(packet);
+}
+
+Dpdk::NoPackets::~NoPackets() {
+  for (void* packet : taken_) rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
+}
+
+}  // namespace cheshire::test

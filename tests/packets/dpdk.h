@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What the tests of this program share of DPDK: EAL without hugepages, root or devices, one packet pool, and
+// a real ethdev port (net_ring) that stands for the NIC. Its wire are two rings: the test puts frames into
+// one and takes them out of the other.
+//
+// The port of net_ring has the MAC address 00:00:00:00:00:00 and no way to change it. On this wire it is
+// called kNicMac: frames are translated where they go in and come out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/nic_port.h"
+#include "tests/support/frame_builder.h"
+
+struct rte_mempool;
+struct rte_ring;
+
+namespace cheshire::test {
+
+class Dpdk {
+ public:
+  // Started on first use; ended by main().
+  static Dpdk& get();
+  static void end();
+  ~Dpdk();
+
+  [[nodiscard]] NicPort& nic() { return *nic_; }
+  [[nodiscard]] rte_mempool* pool() { return pool_; }
+  [[nodiscard]] uint32_t packets_in_use() const;
+
+  // A frame from the wire. With `split_at`, in a chain of two buffers. False: the wire is full.
+  [[nodiscard]] bool put_on_wire(std::span<const uint8_t> frame, size_t split_at = 0);
+  // The frames that the NIC has sent since the last call, in order.
+  [[nodiscard]] std::vector<Bytes> take_from_wire();
+
+  // While it lives, the pool has no packet to give.
+  class NoPackets {
+   public:
+    NoPackets();
+    ~NoPackets();
+    NoPackets(const NoPackets&) = delete;
+    NoPackets& operator=(const NoPackets&) = delete;
+
+   private:
+    std::vector<void*> taken_;
+  };
+
+ private:
+  Dpdk();
+
+  std::string runtime_dir_;
+  rte_mempool* pool_ = nullptr;
+  rte_ring* to_nic_ = nullptr;
+  rte_ring* from_nic_ = nullptr;
+  std::unique_ptr<NicPort> nic_;
+};
+
+}  // namespace cheshire::test

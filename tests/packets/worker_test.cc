@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "tests/packets/worker_test.h"
+
+#include <rte_mbuf.h>
+
+#include <array>
+
+#include "check.h"
+
+namespace cheshire::test {
+namespace {
+
+constexpr int kTurnsMax = 10'000;
+
+SteeringService listing(const ServiceWords& words, uint16_t first_slot, uint16_t slot_count) {
+  return {.vip = words.vip.ip,
+          .port = be16(words.vip.port),
+          .guest_ip = words.guest.ip,
+          .guest_port = be16(words.guest.port),
+          .first_slot = first_slot,
+          .slot_count = slot_count,
+          .in_flight_soft = 4,
+          .hold_syns_max = 8,
+          .hold_time_max_ns = 3 * kNsPerSecond};
+}
+
+const char* edge_word(LoadEdge edge) {
+  constexpr std::array kWords = {"periodic", "demand", "soft limit", "attached", "ready", "dead", "drained"};
+  return kWords[static_cast<size_t>(edge)];
+}
+
+}  // namespace
+
+WorkerTest::WorkerTest(const Setup& setup)
+    : setup_(setup),
+      services_{listing(kWeb, 0, 3), listing(kApi, 3, 2)},
+      slots_(kSlots),
+      guests_(kSlots),
+      generations_(kSlots),
+      board_(std::make_unique<LoadBoard>(kSlots, services_.size())),
+      load_ring_(std::make_unique<SpscRing<LoadRecord>>(setup.load_records)),
+      port_messages_(std::make_unique<SpscRing<PortMessage>>(64)),
+      steering_(std::make_unique<Published<SteeringTable>>(1)),
+      worker_(std::make_unique<Worker>(WorkerOptions{.reader = 0,
+                                                     .slots = kSlots,
+                                                     .services = services_.size(),
+                                                     .held_syns_max = setup.held_syns_max,
+                                                     .config = setup.worker,
+                                                     .flow_hash_key = {},
+                                                     .pool = Dpdk::get().pool()},
+                                       WorkerLinks{.nic = &Dpdk::get().nic(),
+                                                   .steering = steering_.get(),
+                                                   .port_messages = port_messages_.get(),
+                                                   .load_ring = load_ring_.get(),
+                                                   .board = board_.get()})) {
+  CHECK(Dpdk::get().packets_in_use() == 0);
+  publish();
+}
+
+WorkerTest::~WorkerTest() = default;
+
+void WorkerTest::TearDown() {
+  run();
+  frames_to_clients_ += Dpdk::get().take_from_wire().size();
+  EXPECT_EQ(board_->worker.nic_rx_packets.get(), frames_from_clients_);
+  EXPECT_EQ(board_->worker.nic_tx_packets.get(), frames_to_clients_);
+  uint64_t given = 0;
+  uint64_t sent = 0;
+  for (const auto* guests : {&guests_, &former_guests_}) {
+    for (const std::unique_ptr<Guest>& guest : *guests) {
+      if (guest == nullptr) continue;
+      given += guest->packets_given();
+      sent += guest->packets_sent();
+    }
+  }
+  EXPECT_EQ(board_->worker.packets_to_guest.get(), given);
+  EXPECT_EQ(board_->worker.packets_from_guest.get(), sent);
+  end_worker();
+}
+
+void WorkerTest::end_worker() {
+  worker_.reset();
+  frames_to_clients_ += Dpdk::get().take_from_wire().size();
+  EXPECT_EQ(Dpdk::get().packets_in_use(), 0U) << "packet buffers are lost";
+}
+
+// --- clients and guests ---
+
+void WorkerTest::put(const Bytes& frame, size_t split_at) {
+  // More than fits on the wire at once: let the worker take some.
+  while (!Dpdk::get().put_on_wire(frame, split_at)) turn();
+  ++frames_from_clients_;
+}
+
+void WorkerTest::Client::sends_bytes(const Bytes& frame) {
+  test_.put(frame);
+  test_.run();
+}
+
+Words WorkerTest::Client::got() {
+  Words words;
+  for (const Bytes& frame : Dpdk::get().take_from_wire()) words.push_back(told_at_client(frame));
+  test_.frames_to_clients_ += words.size();
+  return words;
+}
+
+WorkerTest::GuestSide WorkerTest::guest(uint16_t slot) {
+  CHECK(guests_[slot] != nullptr);
+  return {*this, *guests_[slot]};
+}
+
+void WorkerTest::GuestSide::sends_bytes(const Bytes& frame) {
+  guest_.puts_on_ring(frame);
+  test_.run();
+}
+
+Words WorkerTest::GuestSide::got() {
+  Words words;
+  for (const Bytes& frame : guest_.takes_off_ring()) words.push_back(told_at_guest(frame));
+  return words;
+}
+
+void WorkerTest::GuestSide::has_buffers(size_t count) {
+  guest_.has_buffers(count);
+  test_.run();
+}
+
+// --- the control plane ---
+
+void WorkerTest::publish() {
+  steering_->publish(SteeringTable(services_, slots_));
+  run();
+}
+
+void WorkerTest::expects(uint16_t slot) {
+  slots_[slot] = {{++generations_[slot].value}, slot < 3 ? kWeb.index : kApi.index, SlotRole::kAccepting};
+  if (guests_[slot] != nullptr) former_guests_.push_back(std::move(guests_[slot]));
+  guests_[slot] = std::make_unique<Guest>();
+  publish();
+}
+
+void WorkerTest::drains(uint16_t slot) {
+  slots_[slot].role = SlotRole::kDraining;
+  publish();
+}
+
+void WorkerTest::recalls(uint16_t slot) {
+  slots_[slot].role = SlotRole::kAccepting;
+  publish();
+}
+
+void WorkerTest::removes(uint16_t slot) {
+  slots_[slot] = {};
+  publish();
+}
+
+void WorkerTest::refuses(const ServiceWords& words, bool refuse) {
+  service(words).refuse = refuse;
+  publish();
+}
+
+// --- the thread that watches vhost-user ---
+
+void WorkerTest::sends_port_up(uint16_t slot) {
+  CHECK(port_messages_->push({.kind = PortMessage::Kind::kUp,
+                              .slot = slot,
+                              .port = guests_[slot].get(),
+                              .connected_ns = now_ns_ - 30,
+                              .ring_up_ns = now_ns_ - 10,
+                              .messages_ns = 7}));
+}
+
+void WorkerTest::sends_port_down(uint16_t slot) {
+  CHECK(port_messages_->push({.kind = PortMessage::Kind::kDown, .slot = slot}));
+}
+
+void WorkerTest::comes_up(uint16_t slot) {
+  sends_port_up(slot);
+  run();
+}
+
+void WorkerTest::dies(uint16_t slot) {
+  const uint64_t before = worker_->downs_acknowledged();
+  sends_port_down(slot);
+  run();
+  EXPECT_EQ(worker_->downs_acknowledged(), before + 1);
+  guests_[slot]->is_gone();
+}
+
+// --- what tests often begin with ---
+
+void WorkerTest::is_ready(uint16_t slot) {
+  expects(slot);
+  comes_up(slot);
+  const Flow starter{.port = next_starter_port_++, .service = slot < 3 ? kWeb : kApi};
+  client.sends(starter.syn());
+  ASSERT_EQ(guest(slot).got().size(), 1U);
+  guest(slot).sends(starter.syn_ack());
+  client.sends(starter.rst());
+  ASSERT_EQ(load(slot).ready_generation.get(), generation(slot).value);
+  ASSERT_EQ(load(slot).in_flight.get(), 0U);
+  static_cast<void>(guest(slot).got());
+  static_cast<void>(client.got());
+  static_cast<void>(edges());
+  static_cast<void>(drops());
+}
+
+void WorkerTest::opens(const Flow& flow, uint16_t slot) {
+  client.sends(flow.syn());
+  ASSERT_EQ(guest(slot).got().size(), 1U) << "the SYN of " << flow.port << " did not come to slot " << slot;
+  guest(slot).sends(flow.syn_ack());
+  ASSERT_EQ(client.got().size(), 1U) << "the SYN-ACK for " << flow.port << " did not come to the client";
+  client.sends(flow.ack());
+  ASSERT_EQ(guest(slot).got().size(), 1U) << "the ACK of " << flow.port << " did not come to slot " << slot;
+}
+
+// --- time ---
+
+bool WorkerTest::turn() {
+  const bool busy = worker_->turn(now_ns_);
+  check_sum();
+  return busy;
+}
+
+void WorkerTest::run() {
+  int turns = 0;
+  while (turn()) CHECK(++turns < kTurnsMax);
+  turn();
+  turn();
+}
+
+void WorkerTest::advance(uint64_t ns) {
+  now_ns_ += ns;
+  run();
+}
+
+// --- what the worker says ---
+
+void WorkerTest::check_sum() {
+  const WorkerLoad& load = board_->worker;
+  uint64_t dropped = 0;
+  for (const Counter& drop : load.drops) dropped += drop.get();
+  const uint64_t in = load.nic_rx_packets.get() + load.packets_from_guest.get() + load.generated.get();
+  const uint64_t out = load.nic_tx_packets.get() + load.packets_to_guest.get() + dropped;
+  EXPECT_EQ(in, out + load.held_packets.get())
+      << "nic_rx " << load.nic_rx_packets.get() << " + from_guest " << load.packets_from_guest.get()
+      << " + generated " << load.generated.get() << " is not nic_tx " << load.nic_tx_packets.get()
+      << " + to_guest " << load.packets_to_guest.get() << " + drops " << dropped << " + held "
+      << load.held_packets.get();
+}
+
+std::string WorkerTest::drops() {
+  std::string words;
+  for (size_t reason = 0; reason < kDropReasons; ++reason) {
+    const uint64_t count = board_->worker.drops[reason].get();
+    if (count == drops_told_[reason]) continue;
+    if (!words.empty()) words += ", ";
+    words += std::string(kDropReasonNames[reason]) + " " + std::to_string(count - drops_told_[reason]);
+    drops_told_[reason] = count;
+  }
+  return words;
+}
+
+Words WorkerTest::edges() {
+  Words words;
+  LoadRecord record;
+  while (load_ring_->pop(record)) {
+    EXPECT_EQ(record.version, kLoadRecordVersion);
+    if (record.edge == LoadEdge::kPeriodic) continue;
+    std::string word = edge_word(record.edge);
+    if (record.edge == LoadEdge::kDemand) {
+      word += record.service == kWeb.index ? " web" : " api";
+    } else {
+      word += " " + std::to_string(record.slot.value) + "/" + std::to_string(record.generation.value);
+    }
+    words.push_back(word);
+  }
+  return words;
+}
+
+}  // namespace cheshire::test

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// The stage on which the real worker plays: the test is the clients, the guests, the control plane and the
+// clock. Two services: web with slots 0, 1, 2 (guests at an address of their own), api with slots 3, 4
+// (guests at the VIP itself).
+//
+//   expects(0);                      // the control plane publishes an instance in slot 0
+//   comes_up(0);                     // its rings are up
+//   client.sends(flow.syn());
+//   EXPECT_THAT(guest(0).got(), ElementsAre("40000>web SYN seq 1000"));
+//   advance(20 * kNsPerMs);
+//
+// After each turn the sum of load_board.h is checked, and at the end that no packet buffer is lost.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/worker.h"
+#include "tests/packets/dpdk.h"
+#include "tests/packets/flow.h"
+#include "tests/packets/guest.h"
+
+namespace cheshire::test {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Words = std::vector<std::string>;
+
+class WorkerTest : public ::testing::Test {
+ protected:
+  static constexpr uint16_t kSlots = 5;
+
+  struct Setup {
+    size_t held_syns_max = 64;
+    size_t load_records = 1024;
+    WorkerConfig worker = {.flows_max = 1024};
+  };
+  explicit WorkerTest(const Setup& setup);
+  WorkerTest() : WorkerTest(Setup{}) {}
+  ~WorkerTest() override;
+  void TearDown() override;
+
+  // --- clients and guests ---
+  class Client {
+   public:
+    explicit Client(WorkerTest& test) : test_(test) {}
+    // Frames of any kind, in one burst; then the worker runs until it is idle.
+    template <typename... Frames>
+    void sends(const Frames&... frames) {
+      (test_.put(build(frames)), ...);
+      test_.run();
+    }
+    void sends_bytes(const Bytes& frame);
+    [[nodiscard]] Words got();
+
+   private:
+    WorkerTest& test_;
+  };
+  class GuestSide {
+   public:
+    GuestSide(WorkerTest& test, Guest& guest) : test_(test), guest_(guest) {}
+    template <typename... Frames>
+    void sends(const Frames&... frames) {
+      (guest_.puts_on_ring(build(frames)), ...);
+      test_.run();
+    }
+    void sends_bytes(const Bytes& frame);
+    [[nodiscard]] Words got();
+    void has_buffers(size_t count);
+
+   private:
+    WorkerTest& test_;
+    Guest& guest_;
+  };
+  Client client{*this};
+  [[nodiscard]] GuestSide guest(uint16_t slot);
+  void put(const Bytes& frame, size_t split_at = 0);
+
+  // --- the control plane: each publishes a table ---
+  void publish();
+  void expects(uint16_t slot);  // a new generation
+  void drains(uint16_t slot);   // takes no new flows
+  void recalls(uint16_t slot);  // takes new flows again
+  void removes(uint16_t slot);  // is not in the table any more
+  void refuses(const ServiceWords& service, bool refuse = true);
+  [[nodiscard]] SteeringService& service(const ServiceWords& words) { return services_[words.index.value]; }
+
+  // --- the thread that watches vhost-user ---
+  void comes_up(uint16_t slot);
+  void dies(uint16_t slot);
+  void sends_port_up(uint16_t slot);  // without running the worker
+  void sends_port_down(uint16_t slot);
+
+  // --- what tests often begin with ---
+  void is_ready(uint16_t slot);                 // expected, up, and has answered a SYN that was then given up
+  void opens(const Flow& flow, uint16_t slot);  // the handshake, which must go to this slot
+
+  // --- time ---
+  bool turn();
+  void run();  // until idle, and two turns more
+  void advance(uint64_t ns);
+  void lets_pass(uint64_t ns) { now_ns_ += ns; }  // without a turn of the worker
+  [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
+
+  // --- what the worker says ---
+  [[nodiscard]] LoadBoard& board() { return *board_; }
+  [[nodiscard]] const SlotLoad& load(uint16_t slot) const { return board_->slot(SlotIndex{slot}); }
+  [[nodiscard]] const ServiceLoad& load(const ServiceWords& words) const {
+    return board_->service(words.index);
+  }
+  [[nodiscard]] uint64_t dropped(DropReason reason) const {
+    return board_->worker.drops[static_cast<size_t>(reason)].get();
+  }
+  // "guest_spoofed 1, not_ours 2" since the last call
+  [[nodiscard]] std::string drops();
+  // "demand web", "attached 0/1", "ready 0/1": slot and generation; since the last call, but periodic ones
+  [[nodiscard]] Words edges();
+  [[nodiscard]] Worker& worker() { return *worker_; }
+  [[nodiscard]] Generation generation(uint16_t slot) const { return slots_[slot].generation; }
+  [[nodiscard]] const Published<SteeringTable>& steering() const { return *steering_; }
+
+  void check_sum();  // the law of load_board.h
+  void end_worker();
+
+ private:
+  const Setup setup_;
+  uint64_t now_ns_ = kNsPerSecond;
+  std::vector<SteeringService> services_;
+  std::vector<SteeringSlot> slots_;
+  std::vector<std::unique_ptr<Guest>> guests_;  // by slot: of the newest instance
+  std::vector<std::unique_ptr<Guest>> former_guests_;
+  std::vector<Generation> generations_;
+  std::unique_ptr<LoadBoard> board_;
+  std::unique_ptr<SpscRing<LoadRecord>> load_ring_;
+  std::unique_ptr<SpscRing<PortMessage>> port_messages_;
+  std::unique_ptr<Published<SteeringTable>> steering_;
+  std::unique_ptr<Worker> worker_;
+  std::array<uint64_t, kDropReasons> drops_told_{};
+  uint64_t frames_from_clients_ = 0;
+  uint64_t frames_to_clients_ = 0;
+  uint16_t next_starter_port_ = 1;
+};
+
+}  // namespace cheshire::test

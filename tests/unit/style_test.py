@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The Cheshire Authors
+
+"""The rules of style that a program can check, over every tracked source file.
+
+Each rule looks at one file and yields (line number, what is wrong). At the top stand the exceptions, each with
+its reason; a new one is a line here and a thing to talk about in review.
+"""
+
+import pathlib
+import re
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from tracked_files import TOP, tracked_files  # noqa: E402  (the path comes first)
+
+SOURCE_SUFFIXES = ('.cc', '.h', '.S', '.ld', '.py', '.sh', '.lua', '.build', 'meson_options.txt')
+CPP_SUFFIXES = ('.cc', '.h')
+LINES_MAX = 400
+
+# The idioms of threads that share memory, each in one file with its proof; everything else goes through them.
+ATOMIC_ALLOWED = {
+    'include/counter.h': 'single-writer counter',
+    'include/published.h': 'published immutable table',
+    'include/spsc_ring.h': 'single-producer single-consumer ring',
+    'unikernel/virtqueue.h': 'rings shared with a device (virtio 1.1 2.6), not with another thread',
+}
+
+# Longer than LINES_MAX, and why it reads better in one piece.
+LONG_ALLOWED = {}
+
+# White space that says something.
+WHITE_SPACE_ALLOWED = {
+    'tests/config/client_exit_codes.sh': 'a line whose command has no arguments',
+}
+
+
+def without_comments_and_strings(text):
+    """C++ with comments and literals blanked, lines kept: rules about code do not read prose."""
+    def blank(match):
+        return re.sub(r'[^\n]', ' ', match.group())
+    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])+\'', blank, text,
+                  flags=re.S)
+
+
+def lines_with(pattern, text, message):
+    for number, line in enumerate(text.split('\n'), 1):
+        found = re.search(pattern, line)
+        if found:
+            yield number, message.format(found.group())
+
+
+def has_licence(path, text):
+    if 'SPDX-License-Identifier: BSD-3-Clause' not in '\n'.join(text.split('\n')[:3]):
+        yield 1, 'no SPDX-License-Identifier in the first three lines'
+
+
+def data_plane_keeps_its_rules(path, text):
+    if path.startswith('dataplane/') and path.endswith(CPP_SUFFIXES):
+        yield from lines_with(r'\bthrow\b|\bstd::\w*mutex\b|\bspdlog::|\btry\s*\{|\bdynamic_cast\b',
+                              without_comments_and_strings(text), '"{}" in the data plane')
+
+
+def nothing_is_volatile(path, text):
+    if path.endswith(CPP_SUFFIXES) and not path.startswith('unikernel/'):
+        yield from lines_with(r'\bvolatile\b', without_comments_and_strings(text),
+                              '"{}" outside of the unikernel, which drives a device')
+
+
+def atomics_stay_in_their_files(path, text):
+    if path.endswith(CPP_SUFFIXES) and path not in ATOMIC_ALLOWED:
+        yield from lines_with(r'\bstd::(atomic|memory_order)\w*|\b__atomic_\w+|\b__sync_\w+|<atomic>',
+                              without_comments_and_strings(text),
+                              '"{}": use include/counter.h, spsc_ring.h or published.h')
+
+
+def white_space_is_plain(path, text):
+    if path in WHITE_SPACE_ALLOWED:
+        return
+    yield from lines_with(r'\t', text, 'a tab')
+    yield from lines_with(r'[ \r]$', text, 'trailing white space')
+    if text and not text.endswith('\n'):
+        yield text.count('\n') + 1, 'no end of line at the end'
+
+
+def fits_into_its_length(path, text):
+    count = text.count('\n')
+    if count > LINES_MAX and path not in LONG_ALLOWED:
+        yield count, f'{count} lines, more than {LINES_MAX}: one file, one noun'
+
+
+def nothing_is_left_to_do(path, text):
+    yield from lines_with(r'\b(TO' r'DO|FIX' r'ME)\b', text, '"{}": do it, or write it where work is planned')
+
+
+RULES = [has_licence, data_plane_keeps_its_rules, nothing_is_volatile, atomics_stay_in_their_files,
+         white_space_is_plain, fits_into_its_length, nothing_is_left_to_do]
+
+
+def is_source(path):
+    """Code: not documents, pictures, example configs, the corpus of the fuzz targets."""
+    if path.startswith('tests/fuzz/corpus/'):
+        return False
+    if path.endswith(SOURCE_SUFFIXES):
+        return True
+    with open(TOP / path, 'rb') as file:
+        return file.read(2) == b'#!'
+
+
+def problems_of(path, text):
+    return [f'{path}:{line}: {message}' for rule in RULES for line, message in rule(path, text)]
+
+
+class Style(unittest.TestCase):
+    def test_every_source_file_keeps_every_rule(self):
+        sources = [path for path in tracked_files() if is_source(path)]
+        self.assertGreater(len(sources), 50)
+        problems = []
+        for path in sources:
+            problems += problems_of(path, (TOP / path).read_text(encoding='utf-8'))
+        self.assertFalse(problems, '\n' + '\n'.join(problems))
+
+    def test_exceptions_name_files_that_exist(self):
+        for path in [*ATOMIC_ALLOWED, *LONG_ALLOWED, *WHITE_SPACE_ALLOWED]:
+            self.assertTrue((TOP / path).is_file(), path)
+
+
+class Rules(unittest.TestCase):
+    """A rule that finds nothing may be broken itself: each is shown what it must and must not find."""
+
+    GOOD = '// SPDX-License-Identifier: BSD-3-Clause\n'
+
+    def found(self, path, code):
+        return [problem.split(': ', 1)[1] for problem in problems_of(path, self.GOOD + code)]
+
+    def test_what_must_be_found(self):
+        for path, code in [
+                ('dataplane/x.h', 'throw 1;\n'),
+                ('dataplane/x.h', 'std::mutex lock;\n'),
+                ('dataplane/x.h', 'spdlog::info("x");\n'),
+                ('controlplane/x.h', 'volatile int x;\n'),
+                ('include/x.h', 'std::atomic<int> x;\n'),
+                ('include/x.h', '#include <atomic>\n'),
+                ('include/x.h', '\tint x;\n'),
+                ('include/x.h', 'int x; \n'),
+                ('include/x.h', 'int x;'),
+                ('include/x.h', '// TO' 'DO: x\n'),
+                ('include/x.h', 'int x;\n' * LINES_MAX)]:
+            self.assertEqual(len(self.found(path, code)), 1, (path, code[:40]))
+        self.assertEqual(len(problems_of('include/x.h', 'int x;\n')), 1)
+
+    def test_what_must_not_be_found(self):
+        for path, code in [
+                ('dataplane/x.h', '// never a throw\nint x = 1\'000;  /* std::mutex */\n'),
+                ('dataplane/x.h', 'log("throw");  // volatile\n'),
+                ('controlplane/x.h', 'throw 1;\nstd::mutex lock;\n'),
+                ('unikernel/x.h', 'asm volatile("hlt");\n'),
+                ('include/counter.h', 'std::atomic<int> x;\n')]:
+            self.assertEqual(self.found(path, code), [], (path, code))
+
+
+if __name__ == '__main__':
+    unittest.main()
