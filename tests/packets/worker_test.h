@@ -82,6 +82,9 @@ class WorkerTest : public ::testing::Test {
   Client client{*this};
   [[nodiscard]] GuestSide guest(uint16_t slot);
   void put(const Bytes& frame, size_t split_at = 0);
+  // Frames as they are, for tests that look at every byte.
+  [[nodiscard]] std::vector<Bytes> take_from_wire();
+  [[nodiscard]] Guest& raw_guest(uint16_t slot) { return *guests_[slot]; }
 
   // --- the control plane: each publishes a table ---
   void publish();
