@@ -55,6 +55,10 @@ void start_logging(const Config& config) {
   spdlog::set_default_logger(logger);
 }
 
+std::string lock_path(const std::string& directory) {
+  return directory + "/lock";
+}
+
 // The daemon's own directory, and the lock in it that keeps a second daemon of the same name out. The kernel
 // drops the lock with the process, however it ends.
 Result<UniqueFd> lock_runtime_dir(const std::string& directory, const std::string& name) {
@@ -65,16 +69,28 @@ Result<UniqueFd> lock_runtime_dir(const std::string& directory, const std::strin
                                               (error ? error.message() : std::strerror(errno)) +
                                               "; run as root or set runtime_dir"};
   }
-  const std::string path = directory + "/lock";
-  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) {
-    return Error{ErrorCode::kUnavailable, "cannot open " + path + ": " + std::strerror(errno)};
-  }
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  const std::string path = lock_path(directory);
+  for (;;) {
+    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!lock.valid()) {
+      return Error{ErrorCode::kUnavailable, "cannot open " + path + ": " + std::strerror(errno)};
+    }
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) {
+      // The one before us may have removed the file between our open and our lock: then it locks nobody out.
+      struct stat status {};
+      if (::fstat(lock.get(), &status) == 0 && status.st_nlink != 0) return lock;
+      continue;
+    }
     return Error{ErrorCode::kAlreadyInUse, "a daemon named '" + name + "' runs already (it holds " + path +
                                                "); stop it, or give this one another name"};
   }
-  return lock;
+}
+
+// While the lock is still held. What anybody else put into the directory stays, and so does the directory
+// then.
+void remove_runtime_dir(const std::string& directory) {
+  ::unlink(lock_path(directory).c_str());
+  ::rmdir(directory.c_str());
 }
 
 // Signals are read like any other event, by the control thread. Blocked before any other thread exists.
@@ -226,10 +242,15 @@ int run(const Config& config) {
                                                      .port_messages = &port_messages,
                                                      .load_ring = &load_ring,
                                                      .board = &board});
-  auto vhost = VhostServer::start(
-      {.directory = directory, .slots = slots, .port_messages = &port_messages, .downs_acknowledged = [&] {
-         return worker->downs_acknowledged();
-       }});
+  Counter worker_ended;
+  // A worker that has ended has left every port.
+  const auto downs_acknowledged = [&] {
+    return worker_ended.observe() != 0 ? UINT64_MAX : worker->downs_acknowledged();
+  };
+  auto vhost = VhostServer::start({.directory = directory,
+                                   .slots = slots,
+                                   .port_messages = &port_messages,
+                                   .downs_acknowledged = downs_acknowledged});
   if (!vhost) return start_failed(vhost.error());
 
   std::vector<Driver*> by_image;
@@ -255,12 +276,15 @@ int run(const Config& config) {
   spdlog::info("ready: {} services, up to {} instances", config.services.size(), slots);
   run_control(control, config, signals.value());
 
-  // In the order in which they need each other: no VM, no socket, no worker, no packet.
+  // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of a
+  // peer that is still connected without a word to us.
   drivers.value().clear();
-  vhost.value().reset();
   stop_worker.publish(1);
   eal.value().join();
+  worker_ended.publish(1);
+  vhost.value().reset();
   worker.reset();
+  remove_runtime_dir(directory);
   spdlog::info("ended");
   return 0;
 }

@@ -72,6 +72,7 @@ void ControlLoop::observe_booting(Instance& instance, uint64_t now_ns) {
   if (!attached && now_ns - instance.ordered_ns >= deadline_ns) {
     return fail(instance, "its network device was not up within boot_deadline", now_ns);
   }
+  // The deadline counts from the order. Where nobody asked in that time, it counts from the first who does.
   const uint64_t asked_ns = load.unanswered_since_ns.get();
   if (attached && asked_ns != 0 && now_ns > std::max(asked_ns, instance.ordered_ns) &&
       now_ns - std::max(asked_ns, instance.ordered_ns) >= deadline_ns) {

@@ -37,8 +37,9 @@ enum class FlowState : uint8_t {
 
 inline constexpr uint8_t kFlowFinFromClient = 0x01;
 inline constexpr uint8_t kFlowFinFromGuest = 0x02;
-inline constexpr uint8_t kFlowReset = 0x08;     // the client reset it, or somebody in its name
-inline constexpr uint8_t kFlowHoldsSyn = 0x04;  // hold_index names the parked copy of its SYN
+inline constexpr uint8_t kFlowConfirmed = 0x10;  // the client went on after the SYN-ACK
+inline constexpr uint8_t kFlowReset = 0x08;      // the client reset it, or somebody in its name
+inline constexpr uint8_t kFlowHoldsSyn = 0x04;   // guest_next names the parked copy of its SYN
 
 struct FlowEntry {
   FlowKey key;
@@ -84,7 +85,7 @@ class FlowTable {
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] size_t flows_max() const { return flows_max_; }
   [[nodiscard]] size_t bucket_count() const { return bucket_mask_ + 1; }
-  // Position of an entry, for side tables (the parked SYN of a held flow).
+  // Position of an entry in the table, stable while it stands there.
   [[nodiscard]] size_t index_of(const FlowEntry* entry) const {
     return static_cast<size_t>(entry - entries_.get());
   }

@@ -31,7 +31,6 @@ struct HeldSyn {
   rte_mbuf* packet = nullptr;  // as it came from the client
   FlowKey key;
   uint64_t arrival_ns = 0;
-  uint64_t offered_ns = 0;        // last delivery; 0: never
   uint64_t first_offered_ns = 0;  // first delivery to the instance that it is offered to now
   uint64_t offer_again_ns = 0;    // when the next delivery is due
   SlotIndex slot;                 // offered: to whom

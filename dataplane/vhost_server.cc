@@ -25,7 +25,8 @@ namespace {
 
 // Features that are not offered. No offloads: a guest gets and sends whole packets with finished checksums,
 // so nothing depends on what it says about them. No indirect descriptors: their table is read twice by this
-// version of the library, with the guest free to change it in between (CVE-2026-93683). The rest is not used.
+// version of the library, with the guest free to change it in between (CVE-2026-93683); a guest that uses them all
+// the same is still followed, docs/architecture.md says what that means. The rest is not used.
 constexpr uint64_t bit(unsigned feature) {
   return uint64_t{1} << feature;
 }
@@ -79,6 +80,7 @@ constexpr std::array kRefused = {kSetLogBase,         kSetLogFd,       kSendRarp
                                  kSetSlaveRequestFd,  kIotlbMessage,   kCreateCryptoSession,
                                  kCloseCryptoSession, kPostcopyAdvise, kPostcopyListen,
                                  kPostcopyEnd,        kGetInflightFd,  kSetInflightFd};
+constexpr uint32_t kNeedReply = 1U << 3U;  // a flag of the message's header
 constexpr uint32_t kRingSizeMax = 1024;
 constexpr uint16_t kRings = 2;
 
@@ -261,7 +263,7 @@ void VhostServer::on_device_down(int vid) {
   while (options_.downs_acknowledged() < downs_sent_) nap();
 }
 
-bool VhostServer::message_allowed(int vid, const void* message) {
+bool VhostServer::message_allowed(int vid, void* message) {
   VringStateMessage begin;
   std::memcpy(&begin, message, sizeof(begin));
   const uint32_t request = begin.header.request;
@@ -270,8 +272,13 @@ bool VhostServer::message_allowed(int vid, const void* message) {
   if (request == kSetVringNum) {
     allowed = std::has_single_bit(begin.number) && begin.number <= kRingSizeMax && begin.index < kRings;
   }
-  if (!allowed) messages_refused_.increment();
-  return allowed;
+  if (allowed) return true;
+  messages_refused_.increment();
+  // A sender that asks for a reply would get the refusal as one and keep its connection, and with it the
+  // descriptors of each refused message. Without the wish the library ends the connection.
+  begin.header.flags &= ~kNeedReply;
+  std::memcpy(message, &begin, sizeof(begin));
+  return false;
 }
 
 void VhostServer::message_done(int vid) {

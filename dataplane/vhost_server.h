@@ -46,7 +46,7 @@ class VhostServer {
   [[nodiscard]] static Result<std::unique_ptr<VhostServer>> start(VhostServerOptions options);
   VhostServer(const VhostServer&) = delete;
   VhostServer& operator=(const VhostServer&) = delete;
-  // Closes every socket and removes its file. The worker must still run if a VM is connected.
+  // Closes every socket and removes its file. No worker may poll a port any more.
   ~VhostServer();
 
   [[nodiscard]] static std::string socket_path(const std::string& directory, SlotIndex slot);
@@ -64,7 +64,7 @@ class VhostServer {
   void on_connection_closed(int vid);
   int on_device_up(int vid);
   void on_device_down(int vid);
-  [[nodiscard]] bool message_allowed(int vid, const void* message);
+  [[nodiscard]] bool message_allowed(int vid, void* message);
   void message_done(int vid);
 
  private:

@@ -142,6 +142,7 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
     close_flow(flow);
   } else {
     reopen_if_reset(flow);
+    if (!is_new_syn(parsed)) flow.flags |= kFlowConfirmed;
     if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromClient;
     // Both have finished, and the client has everything that the guest sent.
     constexpr uint8_t kBoth = kFlowFinFromClient | kFlowFinFromGuest;

@@ -43,13 +43,14 @@ void Worker::probe_unproven() {
     SlotState& slot = slots_[index.value];
     const bool wanted = slot.role == SlotRole::kAccepting || slot.role == SlotRole::kWarming;
     if (slot.ready || !wanted || slot.offered != nullptr || now_ns_ < slot.probe_again_ns) continue;
+    const SteeringService& service = table_->value.service(slot.service);
+    if (service.gateway_ip == be32{}) continue;
     slot.probe_again_ns = now_ns_ + kProbeAgainNs;
     rte_mbuf* probe = rte_pktmbuf_alloc(options_.pool);
     if (probe == nullptr) {
       board_.worker.no_memory.increment();
       return;
     }
-    const SteeringService& service = table_->value.service(slot.service);
     SlotLoad& load = board_.slot(index);
     probe->data_len = kProbeLength;
     probe->pkt_len = kProbeLength;

@@ -217,10 +217,10 @@ void Worker::age_flows() {
   age_cursor_ = flows_.sweep(age_cursor_, std::min(due, kAgeBucketsMax), [&](FlowEntry& flow) {
     if ((flow.flags & kFlowHoldsSyn) != 0) return;  // the hold queue has its own clock
     const uint32_t quiet = now - flow.last_seen;
-    const uint32_t limit = flow.state == FlowState::kOpen      ? idle
-                           : flow.state == FlowState::kSynSent ? handshake
-                           : (flow.flags & kFlowReset) != 0    ? handshake
-                                                               : closing;
+    // Half open, or perhaps not really reset: as long as a handshake may take.
+    uint32_t limit = handshake;
+    if (flow.state == FlowState::kOpen && (flow.flags & kFlowConfirmed) != 0) limit = idle;
+    if (flow.state == FlowState::kClosing && (flow.flags & kFlowReset) == 0) limit = closing;
     if (quiet >= limit) erase_flow(flow);
   });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The configuration after it was read and checked (controlplane/config_yaml.h): plain values, no optional
+// The configuration after it was read and checked (controlplane/config/config_yaml.h): plain values, no optional
 // parts, every default filled in. docs/config.md and examples/cheshire.yaml say what each key means.
 #pragma once
 
@@ -74,7 +74,7 @@ struct ServiceConfig {
   uint32_t standby = 0;  // kept booted, proven and paused; within instances_max
   // kPause: an instance with open flows, all quiet for idle_after, is paused with them.
   IdleAction idle = IdleAction::kStop;
-  uint32_t in_flight_soft = 64;  // flows per instance above which the next one is woken
+  uint32_t in_flight_soft = 64;  // flows per instance at which the next one is woken
   uint32_t hold_syns_max = 128;  // SYNs parked at once
   uint64_t hold_time_max_ns = 3 * kNsPerSecond;
   uint64_t boot_deadline_ns = 2 * kNsPerSecond;    // from the boot order to the first SYN-ACK

@@ -40,7 +40,7 @@ struct alignas(64) SlotLoad {
   Counter packets_from_guest;
   Counter bytes_from_guest;
   Counter resets_to_client;  // flows that we had to reset because the instance went away
-  Counter drops;             // packets for or from this slot that were dropped
+  Counter drops;             // packets for or from this slot that were dropped, or refused with a reset
   Counter last_opened_ns;    // when the newest flow was opened
   Counter probes;            // SYNs of our own, to see whether it is ready
 

@@ -88,7 +88,7 @@ int fail(const Error& error) {
   std::cerr << "cheshire: " << error.what << "\n";
   if (error.code == ErrorCode::kInvalidArgument) return kBadUsage;
   std::cerr
-      << "Start one with `cheshired CONFIG`, as root if need be, or name another: --name NAME (the name in "
+      << "Start one with `cheshired --config FILE`, as root if need be, or name another: --name NAME (the name in "
          "its config) or --socket PATH.\n";
   return kNoDaemon;
 }
