@@ -50,6 +50,13 @@ Result<void> make_chips(int vm, InterruptChips chips) {
 
 }  // namespace
 
+Result<std::vector<kvm_cpuid_entry2>> supported_cpuid(int kvm) {
+  CpuidTable table;
+  table.count = kCpuidEntriesMax;
+  if (kvm_call(kvm, KVM_GET_SUPPORTED_CPUID, &table) != 0) return kvm_error("KVM_GET_SUPPORTED_CPUID");
+  return std::vector(table.entries.begin(), table.entries.begin() + table.count);
+}
+
 Result<Vm> Vm::create(int kvm, const GuestMemory& memory, InterruptChips chips) {
   Vm vm{UniqueFd(kvm_call(kvm, KVM_CREATE_VM, 0))};
   if (!vm.fd_.valid()) return kvm_error("KVM_CREATE_VM");

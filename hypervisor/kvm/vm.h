@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "handle.h"
 #include "hypervisor/kvm/elf_image.h"
@@ -30,6 +31,9 @@ struct MsiMessage {
   uint32_t address = 0;
   uint32_t data = 0;
 };
+
+// KVM_GET_SUPPORTED_CPUID: 350 us on the development machine.
+[[nodiscard]] Result<std::vector<kvm_cpuid_entry2>> supported_cpuid(int kvm);
 
 class Vm {
  public:

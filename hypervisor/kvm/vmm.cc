@@ -36,16 +36,6 @@ Result<std::vector<kvm_cpuid_entry2>> cpuid_from_file(int fd) {
   return entries;
 }
 
-Result<std::vector<kvm_cpuid_entry2>> cpuid_from_kvm(int kvm) {
-  std::vector<std::byte> raw(sizeof(kvm_cpuid2) + kCpuidEntriesMax * sizeof(kvm_cpuid_entry2));
-  auto* table = reinterpret_cast<kvm_cpuid2*>(raw.data());
-  table->nent = kCpuidEntriesMax;
-  if (kvm_call(kvm, KVM_GET_SUPPORTED_CPUID, table) != 0) return kvm_error("KVM_GET_SUPPORTED_CPUID");
-  std::vector<kvm_cpuid_entry2> entries(table->nent);
-  std::memcpy(entries.data(), raw.data() + sizeof *table, entries.size() * sizeof entries[0]);
-  return entries;
-}
-
 uint64_t thread_cpu_ns() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -114,7 +104,8 @@ Result<void> Vmm::make_vm() {
   vm_.emplace(std::move(vm).value());
   log_.reach(VmmStage::kVm);
   if (network_) (void)network_->advance();  // asks the next question; a failure is told by connect_network()
-  const auto cpuid = options_.cpuid_fd >= 0 ? cpuid_from_file(options_.cpuid_fd) : cpuid_from_kvm(kvm_.get());
+  const auto cpuid =
+      options_.cpuid_fd >= 0 ? cpuid_from_file(options_.cpuid_fd) : supported_cpuid(kvm_.get());
   if (!cpuid) return cpuid.error();
   if (Result<void> added = vm_->add_vcpu(kvm_.get(), cpuid.value()); !added) return added;
   if (Result<void> set = vm_->set_entry(image_.entry_kind, image_.entry); !set) return set;

@@ -6,11 +6,27 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 
+#include "hypervisor/kvm/self_check.h"
 #include "hypervisor/kvm/vmm.h"
+
+namespace cheshire {
+namespace {
+
+int check() {
+  const auto findings = check_kvm_here();
+  if (!findings) std::fprintf(stderr, "%s\n", findings.error().what.c_str());
+  if (findings) std::fputs(to_line(findings.value()).c_str(), stdout);
+  return findings ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace cheshire
 
 int main(int argc, char** argv) {
   using namespace cheshire;
+  if (argc == 2 && std::strcmp(argv[1], "--check") == 0) return check();
   install_signal_handlers();
   Result<VmmOptions> options = parse_arguments({argv + 1, static_cast<size_t>(argc - 1)});
   if (!options) {

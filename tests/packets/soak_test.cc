@@ -2,14 +2,11 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Thousands of random steps with a seed: clients that send anything, guests that answer as they like,
-// instances that come, drain, die and are removed, and time. After each turn the sum of load_board.h holds,
-// and:
-//
-//   - what a guest gets is for its own service, and of a flow whose SYN this very instance (slot and
-//   generation)
-//     was given;
-//   - what a client gets comes from a VIP, goes to its own MAC and VLAN, and within one connection from one
-//     instance: guests put their number into their sequence numbers.
+// instances that come, drain, die and are removed, and time. After each turn the sum of load_board.h holds.
+// What a guest gets is for its own service, and of a flow whose SYN this very instance (slot and generation)
+// was given, or would have been, had it taken its packets. What a client gets comes from a VIP, goes to its
+// own MAC and VLAN, and within one connection from one instance: guests put their number into their sequence
+// numbers.
 //
 // A failure prints seed and step.
 #include <algorithm>

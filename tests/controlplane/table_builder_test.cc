@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "controlplane/table_builder.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/support/sentence.h"
+
+namespace cheshire::test {
+namespace {
+
+Config two_services() {
+  Config config;
+  config.services.push_back({.name = "web",
+                             .vip = be32(0xc000020a),
+                             .port = be16(80),
+                             .guest_ip = be32(0x0a000002),
+                             .guest_port = be16(8080),
+                             .instances_max = 3,
+                             .in_flight_soft = 7,
+                             .hold_syns_max = 11,
+                             .hold_time_max_ns = 13});
+  config.services.push_back({.name = "api", .vip = be32(0xc000020b), .port = be16(443), .instances_max = 2});
+  return config;
+}
+
+TEST(TableBuilder, services_own_consecutive_slots) {
+  const Config config = two_services();
+  EXPECT_EQ(first_slot(config, {0}), 0U);
+  EXPECT_EQ(first_slot(config, {1}), 3U);
+  const SteeringTable table = build_steering_table(config, std::vector<Instance>(5), {false, true});
+  EXPECT_EQ(table.service({0}).first_slot, 0U);
+  EXPECT_EQ(table.service({0}).slot_count, 3U);
+  EXPECT_EQ(table.service({1}).first_slot, 3U);
+  EXPECT_EQ(table.service({1}).slot_count, 2U);
+  EXPECT_FALSE(table.service({0}).refuse);
+  EXPECT_TRUE(table.service({1}).refuse);
+}
+
+TEST(TableBuilder, a_service_is_copied_whole) {
+  const SteeringTable table = build_steering_table(two_services(), std::vector<Instance>(5), {false, false});
+  const SteeringService& web = table.service({0});
+  EXPECT_EQ(web.vip, be32(0xc000020a));
+  EXPECT_EQ(web.port, be16(80));
+  EXPECT_EQ(web.guest_ip, be32(0x0a000002));
+  EXPECT_EQ(web.guest_port, be16(8080));
+  EXPECT_EQ(web.in_flight_soft, 7U);
+  EXPECT_EQ(web.hold_syns_max, 11U);
+  EXPECT_EQ(web.hold_time_max_ns, 13U);
+  EXPECT_EQ(table.find(be32(0xc000020b), be16(443)), ServiceIndex{1});
+}
+
+struct Row {
+  const char* sentence;
+  InstanceState state;
+  SlotRole role;
+};
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.sentence;
+}
+class TableSlot : public ::testing::TestWithParam<Row> {};
+
+TEST_P(TableSlot, has_its_role) {
+  std::vector<Instance> instances(5);
+  instances[3] = {.id = {{3}, {42}}, .service = {1}, .state = GetParam().state};
+  const SteeringTable table = build_steering_table(two_services(), instances, {false, false});
+  const SteeringSlot& slot = table.slot({3});
+  EXPECT_EQ(slot.role, GetParam().role);
+  const bool listed = GetParam().role != SlotRole::kEmpty;
+  EXPECT_EQ(slot.generation.value, listed ? 42U : 0U);
+  EXPECT_EQ(slot.service, ServiceIndex{static_cast<uint16_t>(listed ? 1 : 0)});
+  EXPECT_EQ(table.slot({0}).role, SlotRole::kEmpty);
+}
+
+const Row kRows[] = {{"absent: not listed", InstanceState::kAbsent, SlotRole::kEmpty},
+                     {"booting: accepting, so that it can show that it is ready", InstanceState::kBooting,
+                      SlotRole::kAccepting},
+                     {"active: accepting", InstanceState::kActive, SlotRole::kAccepting},
+                     {"draining", InstanceState::kDraining, SlotRole::kDraining},
+                     {"leaving: not listed", InstanceState::kLeaving, SlotRole::kEmpty},
+                     {"stopping: not listed", InstanceState::kStopping, SlotRole::kEmpty}};
+INSTANTIATE_TEST_SUITE_P(A, TableSlot, ::testing::ValuesIn(kRows), kSentenceAsName);
+
+}  // namespace
+}  // namespace cheshire::test
