@@ -32,6 +32,7 @@
 #include "dataplane/worker.h"
 #include "handle.h"
 #include "hypervisor/fake/fake_driver.h"
+#include "hypervisor/kvm/kvm_driver.h"
 #include "hypervisor/qemu/qemu_driver.h"
 
 namespace cheshire {
@@ -136,31 +137,45 @@ std::vector<uint32_t> cpus_for_vms(const Config& config) {
 
 using Drivers = std::map<DriverKind, std::unique_ptr<Driver>>;
 
+Result<std::unique_ptr<Driver>> start_qemu(const Config& config, DriverKind kind) {
+  QemuOptions options;
+  options.cpus = cpus_for_vms(config);
+  // KVM is tried with the first image that leaves the choice to us, as its first service would boot it.
+  for (const ServiceConfig& service : config.services) {
+    const ImageConfig& image = config.images[service.image];
+    if (image.driver != kind || image.accelerator != Accelerator::kAuto) continue;
+    options.probe = BootOrder{.name = "probe",
+                              .kernel = image.kernel,
+                              .memory_bytes = image.memory_bytes,
+                              .command_line = expand_command_line(image, service),
+                              .mac = kGuestMac};
+    break;
+  }
+  auto qemu = QemuDriver::create(std::move(options));
+  if (!qemu) return qemu.error();
+  return std::unique_ptr<Driver>(std::move(qemu).value());
+}
+
+Result<std::unique_ptr<Driver>> start_driver(const Config& config, DriverKind kind) {
+  if (kind == DriverKind::kFake) return std::unique_ptr<Driver>(std::make_unique<FakeDriver>(monotonic_ns));
+  if (kind == DriverKind::kQemu) return start_qemu(config, kind);
+  KvmOptions options;
+  options.cpus = cpus_for_vms(config);
+  auto kvm = KvmDriver::create(std::move(options));
+  if (kvm) return std::unique_ptr<Driver>(std::move(kvm).value());
+  if (kind == DriverKind::kKvm) return kvm.error();
+  spdlog::info("driver: auto: qemu, because kvm is not to be had: {}", kvm.error().what);
+  return start_qemu(config, kind);
+}
+
 // One driver of each kind that the images ask for.
 Result<Drivers> start_drivers(const Config& config) {
   Drivers drivers;
   for (const ImageConfig& image : config.images) {
     if (drivers.contains(image.driver)) continue;
-    if (image.driver == DriverKind::kFake) {
-      drivers[image.driver] = std::make_unique<FakeDriver>(monotonic_ns);
-      continue;
-    }
-    QemuOptions options;
-    options.cpus = cpus_for_vms(config);
-    const auto uses_image = [&](const ServiceConfig& service) {
-      return &config.images[service.image] == &image;
-    };
-    const auto service = std::find_if(config.services.begin(), config.services.end(), uses_image);
-    if (image.accelerator == Accelerator::kAuto && service != config.services.end()) {
-      options.probe = BootOrder{.name = "probe",
-                                .kernel = image.kernel,
-                                .memory_bytes = image.memory_bytes,
-                                .command_line = expand_command_line(image, *service),
-                                .mac = kGuestMac};
-    }
-    auto qemu = QemuDriver::create(std::move(options));
-    if (!qemu) return qemu.error();
-    drivers[image.driver] = std::move(qemu).value();
+    auto driver = start_driver(config, image.driver);
+    if (!driver) return driver.error();
+    drivers[image.driver] = std::move(driver).value();
   }
   return drivers;
 }
@@ -276,8 +291,8 @@ int run(const Config& config) {
   spdlog::info("ready: {} services, up to {} instances", config.services.size(), slots);
   run_control(control, config, signals.value());
 
-  // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of a
-  // peer that is still connected without a word to us.
+  // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of
+  // a peer that is still connected without a word to us.
   drivers.value().clear();
   stop_worker.publish(1);
   eal.value().join();

@@ -3,13 +3,14 @@
 
 // The flow table of one worker: from a FlowKey to the instance that owns the flow, for life.
 //
-// Shape: two arrays of buckets. A bucket has eight flows: its tags (16 bits of the hash each) share one cache
-// line with nothing else, the entries lie behind. A flow may stand in one of two buckets, both named by its
-// hash; it is put into the emptier one. Lookup reads at most two tag lines and, but for tag collisions, one
-// entry. Keyed hash (siphash.h). Capacity is fixed at start; insert() fails when both buckets are full, which
-// starts at a load of about nine tenths, so twice as many places are made as flows are promised.
+// Shape: two arrays of buckets. A bucket has eight flows: their tags (15 bits of the hash each) lie together
+// in 16 bytes, so that one cache line tells whether a flow can be there; the entries lie in the other array.
+// A flow may stand in one of two buckets, both named by its hash; it is put into the emptier one. Lookup
+// reads at most two lines of tags and, but for tag collisions, one entry. Keyed hash (siphash.h). Capacity is
+// fixed at start; insert() fails when both buckets are full, which starts at a load of about nine tenths, so
+// twice as many places are made as flows are promised.
 //
-//   hash: [ …… | tag 16 ] → bucket a = hash mod buckets, bucket b = a xor f(tag)
+//   hash: [ tag 15 | …… ] → bucket a = hash mod buckets, bucket b = a xor f(tag)
 //
 // Invariants: a key stands in the table at most once; tag 0 means empty; size() counts the entries.
 // One thread only. No DPDK.

@@ -25,8 +25,8 @@ namespace {
 
 // Features that are not offered. No offloads: a guest gets and sends whole packets with finished checksums,
 // so nothing depends on what it says about them. No indirect descriptors: their table is read twice by this
-// version of the library, with the guest free to change it in between (CVE-2026-93683); a guest that uses them all
-// the same is still followed, docs/architecture.md says what that means. The rest is not used.
+// version of the library, with the guest free to change it in between (CVE-2026-93683); a guest that uses
+// them all the same is still followed, docs/architecture.md says what that means. The rest is not used.
 constexpr uint64_t bit(unsigned feature) {
   return uint64_t{1} << feature;
 }

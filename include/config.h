@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The configuration after it was read and checked (controlplane/config/config_yaml.h): plain values, no optional
-// parts, every default filled in. docs/config.md and examples/cheshire.yaml say what each key means.
+// The configuration after it was read and checked (controlplane/config/config_yaml.h): plain values, no
+// optional parts, every default filled in. docs/config.md and examples/cheshire.yaml say what each key means.
 #pragma once
 
 #include <cstdint>

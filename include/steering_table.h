@@ -37,7 +37,7 @@ struct SteeringService {
   be16 port;
   be32 guest_ip;
   be16 guest_port;
-  be32 gateway_ip;          // a neighbour of the guest that nobody is: our probes come from there; none: no probes
+  be32 gateway_ip;  // a neighbour of the guest that nobody is: our probes come from there; none: no probes
   uint16_t first_slot = 0;  // the service's slots are first_slot .. first_slot + slot_count - 1
   uint16_t slot_count = 0;
   uint32_t in_flight_soft = 0;
