@@ -91,6 +91,7 @@ class WorkerTest : public ::testing::Test {
   void expects(uint16_t slot);  // a new generation
   void drains(uint16_t slot);   // takes no new flows
   void recalls(uint16_t slot);  // takes new flows again
+  void has_role(uint16_t slot, SlotRole role);
   void removes(uint16_t slot);  // is not in the table any more
   void refuses(const ServiceWords& service, bool refuse = true);
   [[nodiscard]] SteeringService& service(const ServiceWords& words) { return services_[words.index.value]; }
@@ -102,7 +103,7 @@ class WorkerTest : public ::testing::Test {
   void sends_port_down(uint16_t slot);
 
   // --- what tests often begin with ---
-  void is_ready(uint16_t slot);                 // expected, up, and has answered a SYN that was then given up
+  void is_ready(uint16_t slot);                 // expected, up, and has answered a probe
   void opens(const Flow& flow, uint16_t slot);  // the handshake, which must go to this slot
 
   // --- time ---
