@@ -341,12 +341,26 @@ TEST(ControlLoopFailure, a_vm_that_does_not_even_start_its_process_fails_at_the_
   EXPECT_EQ(stage.driver().stops().size(), 1U);
 }
 
-TEST(ControlLoopFailure, a_guest_that_does_not_answer_fails_a_boot_deadline_after_it_was_asked) {
+TEST(ControlLoopFailure, a_guest_that_does_not_answer_fails_a_boot_deadline_after_its_order) {
   ControlStage stage(one_service(only_one()));
   stage.syns_wait(1);
   stage.advance(kNsPerSecond);
   stage.gets_a_syn(0);
   stage.syns_wait(0);
+  stage.advance(kNsPerSecond - kNsPerMs);
+  EXPECT_EQ(stage.states(), "booting");
+  stage.advance(3 * kNsPerMs);
+  EXPECT_EQ(stage.driver().stops().size(), 1U);
+}
+
+TEST(ControlLoopFailure, one_that_nobody_asked_in_that_time_has_a_deadline_from_the_first_who_does) {
+  ControlStage stage(one_service(only_one()));
+  stage.syns_wait(1);
+  stage.advance(kNsPerMs);
+  stage.syns_wait(0);
+  stage.advance(3 * kNsPerSecond);
+  EXPECT_EQ(stage.states(), "booting");
+  stage.gets_a_syn(0);
   stage.advance(2 * kNsPerSecond - kNsPerMs);
   EXPECT_EQ(stage.states(), "booting");
   stage.advance(3 * kNsPerMs);

@@ -265,7 +265,7 @@ TEST_F(FlowLife, a_forged_reset_that_the_guest_does_not_believe_ends_nothing) {
   EXPECT_EQ(load(0).in_flight.get(), 1U);
   let_age(30 * kNsPerSecond);
   client.sends(flow.data("still here"));
-  EXPECT_THAT(guest(0).got(), Contains("40000>web PSH-ACK seq 1001 ack 5001 \"still here\""));
+  EXPECT_THAT(guest(0).got(), testing::Contains("40000>web PSH-ACK seq 1001 ack 5001 \"still here\""));
 }
 
 TEST_F(FlowLife, a_client_that_does_not_go_on_after_the_syn_ack_ages_like_a_handshake) {

@@ -25,7 +25,7 @@ class Tiers : public WorkerTest {
   [[nodiscard]] TcpFrame answer_to_probe(uint8_t flags) const {
     TcpFrame frame = Flow{}.from_guest(flags, 5000, 1);
     frame.ip.destination = be32(0x0a000001);
-    frame.destination_port = 9;
+    frame.tcp.destination_port = 9;
     return frame;
   }
 
