@@ -37,8 +37,9 @@ struct MemorySample {
 };
 
 struct RateSample {
-  double starts_per_second = 0;       // by the clock on the wall
-  double starts_per_core_second = 0;  // by CPU time: driver, VMMs and guests, vhost thread; not the poller
+  double starts_per_second = 0;  // by the clock on the wall
+  double starts_per_core_second =
+      0;  // by CPU time: driver, VMMs and guests, vhost thread; not poller and orders
 };
 
 // Traces of the kvm driver, from its thread to the benchmark's.

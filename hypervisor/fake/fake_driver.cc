@@ -30,19 +30,60 @@ std::optional<uint64_t> FakeDriver::next_due_ns() const {
 }
 
 void FakeDriver::boot(BootOrder order) {
+  start(std::move(order), true);
+}
+
+void FakeDriver::prepare(BootOrder order) {
+  start(std::move(order), false);
+}
+
+void FakeDriver::start(BootOrder order, bool runs) {
   advance_to_clock();
   CHECK(!instances_.contains(order.id));
   const auto own = scripts_.find(boots_.size());
   const FakeScript script = own != scripts_.end() ? own->second : default_script_;
   boots_.push_back({now_ns_, order});
   const InstanceId id = order.id;
-  instances_[id] = {std::move(order), script};
+  instances_[id] = {.order = std::move(order), .script = script, .runs = runs};
   const uint64_t spawn_ns = now_ns_ + script.spawn_delay_ns;
   if (!script.start_failure.empty()) {
     schedule(spawn_ns, {Step::kExit, id, script.start_failure});
   } else if (script.spawns) {
     schedule(spawn_ns, {Step::kSpawn, id, {}});
   }
+}
+
+void FakeDriver::run(InstanceId id) {
+  advance_to_clock();
+  const auto found = instances_.find(id);
+  if (found == instances_.end() || found->second.stopping) return;
+  Instance& instance = found->second;
+  if (instance.state == State::kBooting) instance.runs = true;
+  if (instance.state == State::kShell)
+    set_running(id, instance, instance.script.guest_up_after_ns.value_or(0));
+  if (instance.state == State::kPaused) set_running(id, instance, instance.script.resume_delay_ns);
+}
+
+void FakeDriver::pause(InstanceId id) {
+  advance_to_clock();
+  const auto found = instances_.find(id);
+  if (found == instances_.end() || found->second.stopping || found->second.state != State::kRunning) return;
+  std::erase_if(agenda_, [&](const auto& entry) {
+    return entry.second.id == id &&
+           (entry.second.step == Step::kGuestUp || entry.second.step == Step::kPaused);
+  });
+  schedule(now_ns_ + found->second.script.pause_delay_ns, {Step::kPaused, id, {}});
+}
+
+std::optional<VmUsage> FakeDriver::usage(InstanceId id) {
+  advance_to_clock();
+  const auto found = instances_.find(id);
+  if (found == instances_.end()) return std::nullopt;
+  const Instance& instance = found->second;
+  uint64_t ran_ns = instance.ran_ns;
+  if (instance.state == State::kRunning) ran_ns += now_ns_ - instance.running_since_ns;
+  return VmUsage{.cpu_ns = ran_ns * instance.script.cpu_millicores / 1000,
+                 .memory_bytes = instance.script.memory_bytes};
 }
 
 void FakeDriver::stop(InstanceId id) {
@@ -77,31 +118,48 @@ void FakeDriver::unschedule(InstanceId id) {
 void FakeDriver::happen(const Due& due) {
   const auto found = instances_.find(due.id);
   CHECK(found != instances_.end());
+  Instance& instance = found->second;
   switch (due.step) {
     case Step::kSpawn:
-      spawn(due.id, found->second);
+      return spawn(due.id, instance);
+    case Step::kPrepared:
+      instance.state = State::kShell;
+      tell(DriverEventKind::kPrepared, due.id);
+      if (instance.runs) set_running(due.id, instance, instance.script.guest_up_after_ns.value_or(0));
       return;
     case Step::kGuestUp:
       // A copy: the hook may end the instance.
-      if (on_guest_up) on_guest_up(BootOrder(found->second.order), now_ns_);
+      if (on_guest_up) on_guest_up(BootOrder(instance.order), now_ns_);
       return;
+    case Step::kPaused:
+      instance.ran_ns += now_ns_ - instance.running_since_ns;
+      instance.state = State::kPaused;
+      return tell(DriverEventKind::kPaused, due.id);
     case Step::kExit:
       instances_.erase(found);
-      events_.push_back({.kind = DriverEventKind::kExited,
-                         .id = due.id,
-                         .time_ns = now_ns_,
-                         .pid = 0,
-                         .reason = due.reason});
-      return;
+      return tell(DriverEventKind::kExited, due.id, due.reason);
   }
 }
 
-void FakeDriver::spawn(InstanceId id, const Instance& instance) {
-  events_.push_back(
-      {.kind = DriverEventKind::kSpawned, .id = id, .time_ns = now_ns_, .pid = 0, .reason = {}});
+void FakeDriver::spawn(InstanceId id, Instance& instance) {
+  tell(DriverEventKind::kSpawned, id);
   const FakeScript& script = instance.script;
-  if (script.guest_up_after_ns) schedule(now_ns_ + *script.guest_up_after_ns, {Step::kGuestUp, id, {}});
+  if (instance.runs) {
+    set_running(id, instance, script.guest_up_after_ns.value_or(0));
+  } else {
+    schedule(now_ns_ + script.prepare_delay_ns, {Step::kPrepared, id, {}});
+  }
   if (script.dies_after_ns) schedule(now_ns_ + *script.dies_after_ns, {Step::kExit, id, script.death_reason});
+}
+
+void FakeDriver::set_running(InstanceId id, Instance& instance, uint64_t up_after_ns) {
+  instance.state = State::kRunning;
+  instance.running_since_ns = now_ns_;
+  if (instance.script.guest_up_after_ns) schedule(now_ns_ + up_after_ns, {Step::kGuestUp, id, {}});
+}
+
+void FakeDriver::tell(DriverEventKind kind, InstanceId id, std::string reason) {
+  events_.push_back({.kind = kind, .id = id, .time_ns = now_ns_, .pid = 0, .reason = std::move(reason)});
 }
 
 }  // namespace cheshire

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "hypervisor/driver.h"
+#include "units.h"
 
 namespace cheshire {
 
@@ -34,6 +35,13 @@ struct FakeScript {
   std::optional<uint64_t> dies_after_ns;
   std::string death_reason = "killed by signal 9";
   uint64_t stop_delay_ns = 1 * kNsPerMs;
+  // prepare(): from the spawn to kPrepared; `guest_up_after` then counts from run().
+  uint64_t prepare_delay_ns = 1 * kNsPerMs;
+  uint64_t pause_delay_ns = 100 * kNsPerUs;   // from pause() to kPaused
+  uint64_t resume_delay_ns = 200 * kNsPerUs;  // from run() of a paused instance to on_guest_up
+  // What usage() says while it runs: CPU time grows with the clock at this rate.
+  uint32_t cpu_millicores = 0;
+  uint64_t memory_bytes = 256 * kKiB;
 };
 
 class FakeDriver final : public Driver {
@@ -55,7 +63,8 @@ class FakeDriver final : public Driver {
   void script_default(FakeScript script) { default_script_ = std::move(script); }
   // For the n-th boot in the life of the driver, the first is 0.
   void script_boot(uint64_t ordinal, FakeScript script) { scripts_[ordinal] = std::move(script); }
-  // The guest of this instance runs and would now answer. May call boot(), stop() and crash().
+  // The guest of this instance runs and would now answer, for the first time or again after a pause. May call
+  // boot(), stop() and crash().
   std::function<void(const BootOrder& order, uint64_t time_ns)> on_guest_up;
 
   // Time never runs backwards: an earlier time is ignored.
@@ -72,11 +81,17 @@ class FakeDriver final : public Driver {
   [[nodiscard]] std::string_view name() const override { return "fake"; }
   [[nodiscard]] std::string description() const override { return "fake, scripted, no VM is run"; }
   void boot(BootOrder order) override;
+  [[nodiscard]] bool has_tiers() const override { return true; }
+  void prepare(BootOrder order) override;
+  void run(InstanceId id) override;
+  void pause(InstanceId id) override;
+  [[nodiscard]] std::optional<VmUsage> usage(InstanceId id) override;
   void stop(InstanceId id) override;
   [[nodiscard]] std::optional<DriverEvent> next_event() override;
 
  private:
-  enum class Step { kSpawn, kGuestUp, kExit };
+  enum class Step { kSpawn, kPrepared, kGuestUp, kPaused, kExit };
+  enum class State { kBooting, kShell, kRunning, kPaused };
   struct Due {
     Step step;
     InstanceId id;
@@ -85,14 +100,21 @@ class FakeDriver final : public Driver {
   struct Instance {
     BootOrder order;
     FakeScript script;
+    bool runs = true;  // as soon as it can: boot(), or prepare() and then run()
+    State state = State::kBooting;
     bool stopping = false;
+    uint64_t ran_ns = 0;  // before running_since_ns
+    uint64_t running_since_ns = 0;
   };
 
   void advance_to_clock();
   void schedule(uint64_t time_ns, Due due) { agenda_.emplace(time_ns, std::move(due)); }
   void unschedule(InstanceId id);
   void happen(const Due& due);
-  void spawn(InstanceId id, const Instance& instance);
+  void start(BootOrder order, bool runs);
+  void spawn(InstanceId id, Instance& instance);
+  void set_running(InstanceId id, Instance& instance, uint64_t up_after_ns);
+  void tell(DriverEventKind kind, InstanceId id, std::string reason = {});
 
   const Clock clock_;
   uint64_t now_ns_ = 0;

@@ -22,11 +22,6 @@ constexpr std::array kSources = {KvmVm::Source::kProcess, KvmVm::Source::kSerial
 constexpr uint64_t kSourceBits = 2;
 static_assert(kSources.size() == 1U << kSourceBits);
 
-// Usage is refreshed while somebody asks for it. A look costs some 60 us: at 500 VMs, 3 % of a core.
-constexpr uint64_t kUsagePeriodMinNs = 20 * kNsPerMs;
-constexpr uint64_t kUsagePeriodPerVmNs = 2 * kNsPerMs;
-constexpr uint64_t kUsageInterestNs = 2 * kNsPerSecond;
-
 constexpr uint64_t key_of(uint64_t serial, KvmVm::Source source) {
   return serial << kSourceBits | static_cast<uint64_t>(source);
 }
@@ -78,16 +73,7 @@ void KvmLoop::wait_for_events() {
 int KvmLoop::wait_ms(uint64_t now_ns) const {
   uint64_t due_ns = KvmVm::kNever;
   for (const auto& [serial, vm] : vms_) due_ns = std::min(due_ns, vm->due_ns());
-  const uint64_t asked_ns = mailbox_.usage_asked_ns();
-  if (!vms_.empty() && asked_ns != 0 && now_ns - asked_ns < kUsageInterestNs) {
-    due_ns = std::min(due_ns, usage_due_ns_);
-  }
-  if (due_ns <= now_ns) return 0;
-  // Looks up once in a while: the first question about usage does not wake this thread.
-  constexpr uint64_t kLongestMs = 100;
-  const uint64_t longest_ms = vms_.empty() ? 1000 : kLongestMs;
-  if (due_ns == KvmVm::kNever) return static_cast<int>(longest_ms);
-  return static_cast<int>(std::min((due_ns - now_ns) / kNsPerMs + 1, longest_ms));
+  return usage_pace_.wait_ms(mailbox_, vms_.size(), due_ns, now_ns);
 }
 
 void KvmLoop::on_ready(uint64_t key, uint64_t now_ns) {
@@ -127,9 +113,7 @@ void KvmLoop::on_time(uint64_t now_ns) {
 }
 
 void KvmLoop::refresh_usage(uint64_t now_ns) {
-  const uint64_t asked_ns = mailbox_.usage_asked_ns();
-  if (asked_ns == 0 || now_ns - asked_ns >= kUsageInterestNs || now_ns < usage_due_ns_) return;
-  usage_due_ns_ = now_ns + std::max(kUsagePeriodMinNs, kUsagePeriodPerVmNs * vms_.size());
+  if (!usage_pace_.is_due(mailbox_, vms_.size(), now_ns)) return;
   for (const auto& [serial, vm] : vms_) mailbox_.set_usage(vm->id(), vm->look_at_usage());
 }
 
@@ -148,7 +132,7 @@ void KvmLoop::start(const StartOrder& order) {
                 std::string("could not watch cheshire-vmm: epoll: ") + std::strerror(errno));
   }
   tell(DriverEventKind::kSpawned, id, vm.value()->pid(), {});
-  mailbox_.set_link(id, vm.value()->descriptor(KvmVm::Source::kControl));
+  mailbox_.admit(id, vm.value()->descriptor(KvmVm::Source::kControl));
   serial_of_[id] = serial;
   vms_[serial] = std::move(vm).value();
 }

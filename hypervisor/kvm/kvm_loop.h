@@ -62,7 +62,7 @@ class KvmLoop {
   Serial last_serial_ = kNoVm;
   std::map<Serial, std::unique_ptr<KvmVm>> vms_;
   std::map<InstanceId, Serial> serial_of_;
-  uint64_t usage_due_ns_ = 0;
+  UsagePace usage_pace_;
   bool shutting_down_ = false;
 };
 

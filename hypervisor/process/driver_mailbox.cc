@@ -6,11 +6,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace cheshire {
 namespace {
+
+constexpr uint64_t kUsagePeriodMinNs = 20 * kNsPerMs;
+constexpr uint64_t kUsagePeriodPerVmNs = 2 * kNsPerMs;
+constexpr uint64_t kUsageInterestNs = 2 * kNsPerSecond;
+constexpr uint64_t kLookUpNs = 100 * kNsPerMs;
 
 const InstanceId* instance_of(const DriverOrder& order) {
   if (const auto* start = std::get_if<StartOrder>(&order)) return &start->boot.id;
@@ -76,7 +82,7 @@ void DriverMailbox::done(InstanceId id) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(id);
   if (entry == entries_.end() || --entry->second.queued != 0) return;
-  if (entry->second.link < 0) entries_.erase(entry);  // nothing came of it, or it is over
+  if (!entry->second.admitted) entries_.erase(entry);  // nothing came of it, or it is over
 }
 
 void DriverMailbox::tell(DriverEvent event) {
@@ -84,8 +90,9 @@ void DriverMailbox::tell(DriverEvent event) {
   events_.push_back(std::move(event));
 }
 
-void DriverMailbox::set_link(InstanceId id, int link) {
+void DriverMailbox::admit(InstanceId id, int link) {
   const std::lock_guard lock(mutex_);
+  entries_[id].admitted = true;
   entries_[id].link = link;
 }
 
@@ -104,6 +111,7 @@ void DriverMailbox::forget(InstanceId id) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(id);
   if (entry == entries_.end()) return;
+  entry->second.admitted = false;
   entry->second.link = -1;
   entry->second.usage.reset();
   if (entry->second.queued == 0) entries_.erase(entry);
@@ -112,6 +120,25 @@ void DriverMailbox::forget(InstanceId id) {
 void DriverMailbox::describe(std::string text) {
   const std::lock_guard lock(mutex_);
   description_ = std::move(text);
+}
+
+bool UsagePace::is_wanted(const DriverMailbox& mailbox, uint64_t now_ns) {
+  const uint64_t asked_ns = mailbox.usage_asked_ns();
+  return asked_ns != 0 && now_ns < asked_ns + kUsageInterestNs;
+}
+
+int UsagePace::wait_ms(const DriverMailbox& mailbox, size_t vms, uint64_t due_ns, uint64_t now_ns) const {
+  if (vms != 0 && is_wanted(mailbox, now_ns)) due_ns = std::min(due_ns, due_ns_);
+  if (due_ns <= now_ns) return 0;
+  // Looks up once in a while: the first question about usage does not wake the thread.
+  const uint64_t longest_ns = vms != 0 ? kLookUpNs : kNsPerSecond;
+  return static_cast<int>(std::min(due_ns - now_ns, longest_ns) / kNsPerMs + 1);
+}
+
+bool UsagePace::is_due(const DriverMailbox& mailbox, size_t vms, uint64_t now_ns) {
+  if (now_ns < due_ns_ || !is_wanted(mailbox, now_ns)) return false;
+  due_ns_ = now_ns + std::max(kUsagePeriodMinNs, kUsagePeriodPerVmNs * vms);
+  return true;
 }
 
 }  // namespace cheshire

@@ -57,7 +57,8 @@ class DriverMailbox {
   // After an order was obeyed, whatever came of it.
   void done(InstanceId id);
   void tell(DriverEvent event);
-  void set_link(InstanceId id, int link);
+  // It runs, until forget(). `link` takes orders from the control thread; -1: there is none.
+  void admit(InstanceId id, int link);
   void set_usage(InstanceId id, const VmUsage& usage);
   // When the control thread last asked for any usage; 0: never.
   [[nodiscard]] uint64_t usage_asked_ns() const;
@@ -66,8 +67,9 @@ class DriverMailbox {
 
  private:
   struct Entry {
+    bool admitted = false;
     int link = -1;
-    unsigned queued = 0;
+    unsigned queued = 0;  // orders posted and not yet done
     std::optional<VmUsage> usage;
   };
   explicit DriverMailbox(UniqueFd wake) : wake_(std::move(wake)) {}
@@ -79,6 +81,20 @@ class DriverMailbox {
   std::map<InstanceId, Entry> entries_;
   uint64_t usage_asked_ns_ = 0;
   std::string description_;
+};
+
+// When a driver's thread is to look at what its VMs use: only while somebody asks for it, and seldomer the
+// more VMs there are. A look costs some 60 us: with 500 VMs that is 3 % of a core.
+class UsagePace {
+ public:
+  // For epoll_wait. `due_ns`: the thread's next deadline, all ones if there is none.
+  [[nodiscard]] int wait_ms(const DriverMailbox& mailbox, size_t vms, uint64_t due_ns, uint64_t now_ns) const;
+  // True once per period.
+  [[nodiscard]] bool is_due(const DriverMailbox& mailbox, size_t vms, uint64_t now_ns);
+
+ private:
+  [[nodiscard]] static bool is_wanted(const DriverMailbox& mailbox, uint64_t now_ns);
+  uint64_t due_ns_ = 0;
 };
 
 }  // namespace cheshire

@@ -4,62 +4,21 @@
 #include "hypervisor/qemu/qemu_driver.h"
 
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <system_error>
 
+#include "hypervisor/process/driver_mailbox.h"
 #include "hypervisor/qemu/qemu_binary.h"
 #include "hypervisor/qemu/qemu_loop.h"
-#include "hypervisor/qemu/qemu_mailbox.h"
 
 namespace cheshire {
-
-void QemuMailbox::post(QemuCommand command) {
-  {
-    const std::lock_guard lock(mutex);
-    commands.push_back(std::move(command));
-  }
-  const uint64_t one = 1;
-  (void)!write(wake.get(), &one,
-               sizeof one);  // fails only when the count is full: then it is readable anyway
-}
-
-std::deque<QemuCommand> QemuMailbox::take_commands() {
-  uint64_t count = 0;
-  (void)!read(wake.get(), &count, sizeof count);  // before the queue: a later post wakes us again
-  const std::lock_guard lock(mutex);
-  return std::exchange(commands, {});
-}
-
-void QemuMailbox::tell(DriverEvent event) {
-  const std::lock_guard lock(mutex);
-  events.push_back(std::move(event));
-}
-
-std::optional<DriverEvent> QemuMailbox::next_event() {
-  const std::lock_guard lock(mutex);
-  if (events.empty()) return std::nullopt;
-  DriverEvent event = std::move(events.front());
-  events.pop_front();
-  return event;
-}
-
-void QemuMailbox::describe(std::string text) {
-  const std::lock_guard lock(mutex);
-  description = std::move(text);
-}
 
 Result<std::unique_ptr<QemuDriver>> QemuDriver::create(QemuOptions options) {
   Result<QemuBinary> binary = find_qemu(options.program);
   if (!binary) return binary.error();
-  auto mailbox = std::make_unique<QemuMailbox>();
-  mailbox->wake.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!mailbox->wake.valid()) {
-    return Error{ErrorCode::kUnavailable, std::string("eventfd: ") + std::strerror(errno)};
-  }
+  auto made = DriverMailbox::create();
+  if (!made) return made.error();
+  std::unique_ptr<DriverMailbox> mailbox = std::move(made).value();
   Result<std::unique_ptr<QemuLoop>> loop =
       QemuLoop::create(std::move(options), std::move(binary).value(), *mailbox);
   if (!loop) return loop.error();
@@ -81,7 +40,7 @@ Result<std::unique_ptr<QemuDriver>> QemuDriver::create(QemuOptions options) {
   return driver;
 }
 
-QemuDriver::QemuDriver(std::unique_ptr<QemuMailbox> mailbox) : mailbox_(std::move(mailbox)) {}
+QemuDriver::QemuDriver(std::unique_ptr<DriverMailbox> mailbox) : mailbox_(std::move(mailbox)) {}
 
 QemuDriver::~QemuDriver() {
   if (!thread_.joinable()) return;
@@ -90,20 +49,35 @@ QemuDriver::~QemuDriver() {
 }
 
 std::string QemuDriver::description() const {
-  const std::lock_guard lock(mailbox_->mutex);
-  return mailbox_->description;
+  return mailbox_->description();
 }
 
 void QemuDriver::boot(BootOrder order) {
-  mailbox_->post(std::move(order));
+  mailbox_->post(StartOrder{.boot = std::move(order), .run = true});
+}
+
+void QemuDriver::prepare(BootOrder order) {
+  mailbox_->post(StartOrder{.boot = std::move(order), .run = false});
+}
+
+void QemuDriver::run(InstanceId id) {
+  mailbox_->post(InstanceOrder{id, InstanceAct::kRun});
+}
+
+void QemuDriver::pause(InstanceId id) {
+  mailbox_->post(InstanceOrder{id, InstanceAct::kPause});
 }
 
 void QemuDriver::stop(InstanceId id) {
-  mailbox_->post(StopOrder{id});
+  mailbox_->post(InstanceOrder{id, InstanceAct::kStop});
 }
 
 std::optional<DriverEvent> QemuDriver::next_event() {
   return mailbox_->next_event();
+}
+
+std::optional<VmUsage> QemuDriver::usage(InstanceId id) {
+  return mailbox_->usage(id, monotonic_ns());
 }
 
 }  // namespace cheshire

@@ -4,8 +4,12 @@
 // Runs VMs as QEMU processes of machine type microvm, connected to the data plane by vhost-user.
 //
 //   control thread                        driver thread ("qemu-driver", one for all VMs)
-//   boot(), stop() ── commands, eventfd ─► epoll: spawn, QMP, consoles, exits, deadlines
-//   next_event()  ◄── events ─────────────┘
+//   every order ── mailbox, eventfd ────► epoll: spawn, QMP, consoles, exits, deadlines
+//   next_event(), usage() ◄── events ─────┘
+//
+// A shell is a QEMU started with -S: it has its memory, its image and its vhost-user connection. run() is
+// QMP's `cont`, pause() is `stop`; QEMU takes the vhost-user device down with a stop and up again with a
+// cont.
 //
 // The driver thread is the parent of every VM: when it ends, however the daemon dies, the kernel kills them.
 // It belongs to no polling core; so that neither it nor its VMs (which inherit its affinity) land on one,
@@ -35,7 +39,7 @@ struct QemuOptions {
   std::vector<uint32_t> cpus;  // of the thread and the VMs; empty: those of the creating thread
 };
 
-struct QemuMailbox;
+class DriverMailbox;
 
 class QemuDriver final : public Driver {
  public:
@@ -48,13 +52,18 @@ class QemuDriver final : public Driver {
   [[nodiscard]] std::string description() const override;
   // control thread
   void boot(BootOrder order) override;
+  [[nodiscard]] bool has_tiers() const override { return true; }
+  void prepare(BootOrder order) override;
+  void run(InstanceId id) override;
+  void pause(InstanceId id) override;
   void stop(InstanceId id) override;
   [[nodiscard]] std::optional<DriverEvent> next_event() override;
+  [[nodiscard]] std::optional<VmUsage> usage(InstanceId id) override;
 
  private:
-  explicit QemuDriver(std::unique_ptr<QemuMailbox> mailbox);
+  explicit QemuDriver(std::unique_ptr<DriverMailbox> mailbox);
 
-  const std::unique_ptr<QemuMailbox> mailbox_;
+  const std::unique_ptr<DriverMailbox> mailbox_;
   std::thread thread_;
 };
 

@@ -34,16 +34,16 @@ bool add_to_epoll(int epoll, int fd, uint64_t key) {
 }  // namespace
 
 Result<std::unique_ptr<QemuLoop>> QemuLoop::create(QemuOptions options, QemuBinary binary,
-                                                   QemuMailbox& mailbox) {
+                                                   DriverMailbox& mailbox) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll.valid() || !add_to_epoll(epoll.get(), mailbox.wake.get(), key_of(kNoVm, kSources[0]))) {
+  if (!epoll.valid() || !add_to_epoll(epoll.get(), mailbox.wake_fd(), key_of(kNoVm, kSources[0]))) {
     return Error{ErrorCode::kUnavailable, std::string("epoll: ") + std::strerror(errno)};
   }
   return std::unique_ptr<QemuLoop>(
       new QemuLoop(std::move(options), std::move(binary), mailbox, std::move(epoll)));
 }
 
-QemuLoop::QemuLoop(QemuOptions options, QemuBinary binary, QemuMailbox& mailbox, UniqueFd epoll)
+QemuLoop::QemuLoop(QemuOptions options, QemuBinary binary, DriverMailbox& mailbox, UniqueFd epoll)
     : options_(std::move(options)), binary_(std::move(binary)), mailbox_(mailbox), epoll_(std::move(epoll)) {
   describe();
 }
@@ -54,7 +54,7 @@ void QemuLoop::run() {
   if (options_.probe) start_probe(*options_.probe, monotonic_ns());
   while (!shutting_down_ || !vms_.empty() || (probe_ && probe_->vm() != nullptr)) {
     wait_for_events();
-    take_commands(monotonic_ns());
+    take_orders(monotonic_ns());
     on_time(monotonic_ns());
     advance_probe(monotonic_ns());
   }
@@ -82,9 +82,7 @@ void QemuLoop::wait_for_events() {
 int QemuLoop::wait_ms(uint64_t now_ns) const {
   uint64_t due_ns = probe_ ? probe_->due_ns() : QemuVm::kNever;
   for (const auto& [serial, vm] : vms_) due_ns = std::min(due_ns, vm->due_ns());
-  if (due_ns == QemuVm::kNever) return -1;
-  if (due_ns <= now_ns) return 0;
-  return static_cast<int>(std::min<uint64_t>((due_ns - now_ns) / kNsPerMs + 1, 1000));
+  return usage_pace_.wait_ms(mailbox_, vms_.size(), due_ns, now_ns);
 }
 
 void QemuLoop::on_ready(uint64_t key, uint64_t now_ns) {
@@ -98,15 +96,19 @@ void QemuLoop::on_ready(uint64_t key, uint64_t now_ns) {
   if (!vm->on_ready(source, now_ns) && vm->descriptor(source) == fd) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   }
+  if (serial != probe_serial_) pass_on_news(*vm);
   forget_if_ended(serial);
 }
 
-void QemuLoop::take_commands(uint64_t now_ns) {
-  for (QemuCommand& command : mailbox_.take_commands()) {
-    if (auto* order = std::get_if<BootOrder>(&command)) {
-      boot(std::move(*order), now_ns);
-    } else if (const auto* to_stop = std::get_if<StopOrder>(&command)) {
-      stop(to_stop->id, now_ns);
+void QemuLoop::take_orders(uint64_t now_ns) {
+  for (DriverOrder& order : mailbox_.take_orders()) {
+    if (auto* to_start = std::get_if<StartOrder>(&order)) {
+      const InstanceId id = to_start->boot.id;
+      start(std::move(*to_start), now_ns);
+      mailbox_.done(id);
+    } else if (const auto* to_act = std::get_if<InstanceOrder>(&order)) {
+      act(*to_act, now_ns);
+      mailbox_.done(to_act->id);
     } else {
       shut_down();
     }
@@ -115,11 +117,19 @@ void QemuLoop::take_commands(uint64_t now_ns) {
 
 void QemuLoop::on_time(uint64_t now_ns) {
   for (const auto& [serial, vm] : vms_) vm->on_time(now_ns);
+  refresh_usage(now_ns);
 }
 
-void QemuLoop::boot(BootOrder order, uint64_t now_ns) {
-  CHECK(!serial_of_.contains(order.id));
-  switch (order.accelerator) {
+void QemuLoop::refresh_usage(uint64_t now_ns) {
+  if (!usage_pace_.is_due(mailbox_, vms_.size(), now_ns)) return;
+  for (const auto& [serial, vm] : vms_) {
+    if (const auto usage = vm->look_at_usage()) mailbox_.set_usage(vm->order().id, *usage);
+  }
+}
+
+void QemuLoop::start(StartOrder order, uint64_t now_ns) {
+  CHECK(!serial_of_.contains(order.boot.id));
+  switch (order.boot.accelerator) {
     case Accelerator::kKvm:
       return spawn(order, QemuAccelerator::kKvm);
     case Accelerator::kTcg:
@@ -129,35 +139,43 @@ void QemuLoop::boot(BootOrder order, uint64_t now_ns) {
   }
   if (verdict_) return spawn(order, verdict_->works ? QemuAccelerator::kKvm : QemuAccelerator::kTcg);
   waiting_.push_back(std::move(order));
-  if (!probe_) start_probe(waiting_.back(), now_ns);
+  if (!probe_) start_probe(waiting_.back().boot, now_ns);
 }
 
-void QemuLoop::spawn(const BootOrder& order, QemuAccelerator accelerator) {
+void QemuLoop::spawn(const StartOrder& order, QemuAccelerator accelerator) {
+  const InstanceId id = order.boot.id;
   Result<std::unique_ptr<QemuVm>> vm =
-      QemuVm::start(order, {.program = binary_.path, .accelerator = accelerator});
-  if (!vm) return tell_exit(order.id, "could not start QEMU: " + vm.error().what);
+      QemuVm::start(order.boot, {.program = binary_.path, .accelerator = accelerator, .paused = !order.run});
+  if (!vm) return tell_exit(id, "could not start QEMU: " + vm.error().what);
   const Serial serial = ++last_serial_;
   // A VM that cannot be watched ends here, with its handle.
   if (!watch(serial, *vm.value())) {
-    return tell_exit(order.id, std::string("could not watch QEMU: epoll: ") + std::strerror(errno));
+    return tell_exit(id, std::string("could not watch QEMU: epoll: ") + std::strerror(errno));
   }
-  mailbox_.tell({.kind = DriverEventKind::kSpawned,
-                 .id = order.id,
-                 .time_ns = monotonic_ns(),
-                 .pid = vm.value()->pid(),
-                 .reason = {}});
-  serial_of_[order.id] = serial;
+  tell(DriverEventKind::kSpawned, id, vm.value()->pid(), {});
+  mailbox_.admit(id, -1);
+  serial_of_[id] = serial;
   vms_[serial] = std::move(vm).value();
 }
 
-void QemuLoop::stop(InstanceId id, uint64_t now_ns) {
-  if (const auto serial = serial_of_.find(id); serial != serial_of_.end()) {
-    vms_.at(serial->second)->stop(now_ns, options_.stop_grace_ns);
+void QemuLoop::act(const InstanceOrder& order, uint64_t now_ns) {
+  if (const auto serial = serial_of_.find(order.id); serial != serial_of_.end()) {
+    QemuVm& vm = *vms_.at(serial->second);
+    if (order.act == InstanceAct::kRun) vm.run();
+    if (order.act == InstanceAct::kPause) vm.pause();
+    if (order.act == InstanceAct::kStop) vm.stop(now_ns, options_.stop_grace_ns);
     return;
   }
-  const auto order =
-      std::find_if(waiting_.begin(), waiting_.end(), [&](const BootOrder& o) { return o.id == id; });
-  if (order == waiting_.end()) return;
+  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [&](const StartOrder& o) { return o.boot.id == order.id; });
+  if (waiting != waiting_.end()) act_on_waiting(waiting, order.act);
+}
+
+// For the verdict about KVM: there is no VM yet.
+void QemuLoop::act_on_waiting(std::deque<StartOrder>::iterator order, InstanceAct act) {
+  if (act == InstanceAct::kRun) order->run = true;
+  if (act != InstanceAct::kStop) return;
+  const InstanceId id = order->boot.id;
   waiting_.erase(order);
   tell_exit(id, "stopped");
 }
@@ -175,6 +193,7 @@ void QemuLoop::forget_if_ended(Serial serial) {
   const std::unique_ptr<QemuVm> vm = std::move(entry->second);
   vms_.erase(entry);
   serial_of_.erase(vm->order().id);
+  mailbox_.forget(vm->order().id);
   tell_exit(vm->order().id, *vm->exit_reason());
 }
 
@@ -192,7 +211,7 @@ void QemuLoop::advance_probe(uint64_t now_ns) {
   if (shutting_down_ || verdict_ || !probe_->verdict()) return;
   verdict_ = probe_->verdict();
   spdlog::info("{}", describe());
-  for (BootOrder& order : std::exchange(waiting_, {})) boot(std::move(order), now_ns);
+  for (StartOrder& order : std::exchange(waiting_, {})) start(std::move(order), now_ns);
 }
 
 std::string QemuLoop::describe() {
@@ -219,12 +238,16 @@ QemuVm* QemuLoop::find(Serial serial) const {
   return vm != vms_.end() ? vm->second.get() : nullptr;
 }
 
+void QemuLoop::pass_on_news(QemuVm& vm) {
+  for (const DriverEventKind kind : std::exchange(vm.news(), {})) tell(kind, vm.order().id, 0, {});
+}
+
+void QemuLoop::tell(DriverEventKind kind, InstanceId id, int32_t pid, std::string reason) {
+  mailbox_.tell({.kind = kind, .id = id, .time_ns = monotonic_ns(), .pid = pid, .reason = std::move(reason)});
+}
+
 void QemuLoop::tell_exit(InstanceId id, std::string reason) {
-  mailbox_.tell({.kind = DriverEventKind::kExited,
-                 .id = id,
-                 .time_ns = monotonic_ns(),
-                 .pid = 0,
-                 .reason = std::move(reason)});
+  tell(DriverEventKind::kExited, id, 0, std::move(reason));
 }
 
 }  // namespace cheshire

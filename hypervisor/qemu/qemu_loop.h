@@ -13,10 +13,10 @@
 #include <string>
 
 #include "handle.h"
+#include "hypervisor/process/driver_mailbox.h"
 #include "hypervisor/qemu/kvm_probe.h"
 #include "hypervisor/qemu/qemu_binary.h"
 #include "hypervisor/qemu/qemu_driver.h"
-#include "hypervisor/qemu/qemu_mailbox.h"
 #include "hypervisor/qemu/qemu_vm.h"
 #include "result.h"
 
@@ -26,7 +26,7 @@ class QemuLoop {
  public:
   // The mailbox must outlive run().
   static Result<std::unique_ptr<QemuLoop>> create(QemuOptions options, QemuBinary binary,
-                                                  QemuMailbox& mailbox);
+                                                  DriverMailbox& mailbox);
   // Returns after a ShutdownOrder, when every VM is gone.
   void run();
 
@@ -35,17 +35,18 @@ class QemuLoop {
   using Serial = uint64_t;
   static constexpr Serial kNoVm = 0;  // the mailbox
 
-  QemuLoop(QemuOptions options, QemuBinary binary, QemuMailbox& mailbox, UniqueFd epoll);
+  QemuLoop(QemuOptions options, QemuBinary binary, DriverMailbox& mailbox, UniqueFd epoll);
   void settle_on_cpus() const;
   void wait_for_events();
   [[nodiscard]] int wait_ms(uint64_t now_ns) const;
   void on_ready(uint64_t key, uint64_t now_ns);
-  void take_commands(uint64_t now_ns);
+  void take_orders(uint64_t now_ns);
   void on_time(uint64_t now_ns);
 
-  void boot(BootOrder order, uint64_t now_ns);
-  void spawn(const BootOrder& order, QemuAccelerator accelerator);
-  void stop(InstanceId id, uint64_t now_ns);
+  void start(StartOrder order, uint64_t now_ns);
+  void spawn(const StartOrder& order, QemuAccelerator accelerator);
+  void act(const InstanceOrder& order, uint64_t now_ns);
+  void act_on_waiting(std::deque<StartOrder>::iterator order, InstanceAct act);
   void shut_down();
   void forget_if_ended(Serial serial);
   void start_probe(const BootOrder& image, uint64_t now_ns);
@@ -55,19 +56,23 @@ class QemuLoop {
 
   [[nodiscard]] bool watch(Serial serial, const QemuVm& vm);
   [[nodiscard]] QemuVm* find(Serial serial) const;
+  void pass_on_news(QemuVm& vm);
+  void refresh_usage(uint64_t now_ns);
+  void tell(DriverEventKind kind, InstanceId id, int32_t pid, std::string reason);
   void tell_exit(InstanceId id, std::string reason);
 
   const QemuOptions options_;
   const QemuBinary binary_;
-  QemuMailbox& mailbox_;
+  DriverMailbox& mailbox_;
   const UniqueFd epoll_;
   Serial last_serial_ = kNoVm;
   std::map<Serial, std::unique_ptr<QemuVm>> vms_;
   std::map<InstanceId, Serial> serial_of_;
-  std::deque<BootOrder> waiting_;  // for the verdict about KVM
+  std::deque<StartOrder> waiting_;  // for the verdict about KVM
   std::unique_ptr<KvmProbe> probe_;
   Serial probe_serial_ = kNoVm;
   std::optional<KvmVerdict> verdict_;
+  UsagePace usage_pace_;
   bool shutting_down_ = false;
 };
 

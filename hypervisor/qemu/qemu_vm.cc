@@ -48,16 +48,42 @@ Result<std::unique_ptr<QemuVm>> QemuVm::start(const BootOrder& order, const Qemu
                                                     .arguments = qemu_command_line(order, numbered),
                                                     .inherited = {theirs.get()}});
   if (!child) return child.error();
-  return std::unique_ptr<QemuVm>(new QemuVm(order, std::move(child).value(), std::move(ours)));
+  return std::unique_ptr<QemuVm>(new QemuVm(order, std::move(child).value(), std::move(ours), launch.paused));
 }
 
-QemuVm::QemuVm(const BootOrder& order, ChildProcess child, UniqueFd qmp_socket)
+QemuVm::QemuVm(const BootOrder& order, ChildProcess child, UniqueFd qmp_socket, bool paused)
     : order_(order),
       child_(std::move(child)),
       qmp_(std::move(qmp_socket),
            [this](std::string_view event, const QmpClient::Json& data) { on_qmp_event(event, data); }),
       serial_(order.name) {
   ask_whether_it_runs();  // events from before the handshake are lost
+  ask_for_vcpu_thread();
+  if (!paused) return;
+  // QEMU answers when its machine is complete, the connection to the data plane included.
+  (void)qmp_.execute("query-name", [this](const QmpClient::Json* value, std::string_view) {
+    if (value != nullptr) news_.push_back(DriverEventKind::kPrepared);
+  });
+}
+
+void QemuVm::ask_for_vcpu_thread() {
+  (void)qmp_.execute("query-cpus-fast", [this](const QmpClient::Json* value, std::string_view) {
+    if (value == nullptr || !value->is_array() || value->empty() || !value->front().is_object()) return;
+    const auto thread = value->front().find("thread-id");
+    if (thread == value->front().end() || !thread->is_number_integer()) return;
+    usage_.emplace(child_.pid(), thread->get<pid_t>());
+  });
+}
+
+void QemuVm::pause() {
+  (void)qmp_.execute("stop", [this](const QmpClient::Json* value, std::string_view) {
+    if (value != nullptr) news_.push_back(DriverEventKind::kPaused);
+  });
+}
+
+std::optional<VmUsage> QemuVm::look_at_usage() const {
+  if (!usage_) return std::nullopt;
+  return VmUsage{.cpu_ns = usage_->cpu_ns().value_or(0), .memory_bytes = usage_->memory_bytes().value_or(0)};
 }
 
 int QemuVm::descriptor(Source source) const {

@@ -8,12 +8,14 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "hypervisor/driver.h"
+#include "hypervisor/process/process_usage.h"
 #include "hypervisor/qemu/child_process.h"
 #include "hypervisor/qemu/guest_output.h"
 #include "hypervisor/qemu/qemu_command_line.h"
@@ -39,6 +41,13 @@ class QemuVm {
   [[nodiscard]] uint64_t due_ns() const { return kill_at_ns_; }
   void on_time(uint64_t now_ns);
 
+  // Orders lie in QEMU's socket until it takes them, in sequence.
+  void run() { (void)qmp_.execute("cont"); }
+  void pause();
+  // kPrepared and kPaused as QEMU told them; emptied by the caller.
+  [[nodiscard]] std::deque<DriverEventKind>& news() { return news_; }
+  // nullopt until QEMU has told which thread is the vCPU's. What it cannot know is zero.
+  [[nodiscard]] std::optional<VmUsage> look_at_usage() const;
   // Asks QEMU to quit, and kills it if it is still there after the grace time.
   void stop(uint64_t now_ns, uint64_t grace_ns);
   void kill() { child_.kill(); }
@@ -50,10 +59,11 @@ class QemuVm {
   [[nodiscard]] std::string words() const;
 
  private:
-  QemuVm(const BootOrder& order, ChildProcess child, UniqueFd qmp_socket);
+  QemuVm(const BootOrder& order, ChildProcess child, UniqueFd qmp_socket, bool paused);
   bool drain(Source source, int reads_max, uint64_t now_ns);
   void on_qmp_event(std::string_view event, const QmpClient::Json& data);
   void ask_whether_it_runs();
+  void ask_for_vcpu_thread();
   void on_process_ended(uint64_t now_ns);
   [[nodiscard]] std::string explain(const ExitStatus& status) const;
 
@@ -62,6 +72,8 @@ class QemuVm {
   QmpClient qmp_;
   SerialLog serial_;
   LastWords stderr_;
+  std::deque<DriverEventKind> news_;
+  std::optional<ProcessUsage> usage_;  // of the vCPU's thread
   bool stop_ordered_ = false;
   uint64_t kill_at_ns_ = kNever;
   std::string guest_end_;  // what QMP said about the guest's end; empty: nothing
