@@ -85,6 +85,7 @@ void ControlLoop::became_active(Instance& instance, uint64_t now_ns) {
   instance.was_active = true;
   instance.ready_ns = now_ns;
   instance.busy_ns = now_ns;
+  instance.moved_ns = now_ns;
   services_[instance.service.value].backoff.succeeded();
   record_cold_start(instance);
   spdlog::info("{}: ready {:.2f} ms after its boot order", name_of(instance),

@@ -19,6 +19,25 @@ void ControlStage::Overheard::boot(BootOrder order) {
   stage_.driver_.boot(std::move(order));
 }
 
+void ControlStage::Overheard::prepare(BootOrder order) {
+  Slot& slot = stage_.slots_[order.id.slot.value];
+  EXPECT_EQ(slot.vm.value, 0U) << order.name << " was prepared while the slot's last process runs";
+  EXPECT_EQ(stage_.listed(order.id.slot.value).role, SlotRole::kEmpty) << "a shell is in no table";
+  slot.vm = order.id.generation;
+  stage_.driver_.prepare(std::move(order));
+}
+
+void ControlStage::Overheard::run(InstanceId id) {
+  EXPECT_EQ(stage_.listed(id.slot.value).generation, id.generation) << "it was run before a table lists it";
+  stage_.driver_.run(id);
+}
+
+void ControlStage::Overheard::pause(InstanceId id) {
+  EXPECT_EQ(stage_.slots_[id.slot.value].role, SlotRole::kStandby)
+      << "it was paused while a worker still counted on it";
+  stage_.driver_.pause(id);
+}
+
 std::optional<DriverEvent> ControlStage::Overheard::next_event() {
   std::optional<DriverEvent> event = stage_.driver_.next_event();
   if (event && event->kind == DriverEventKind::kExited) {
@@ -90,6 +109,13 @@ void ControlStage::worker_turn() {
       load(index).unanswered_since_ns.set(0);
       slot.listed = wanted;
     }
+    const SlotRole role = table.value.slot(SlotIndex{index}).role;
+    if (role == SlotRole::kStandby && slot.role != role) {
+      load(index).ready_generation.publish(0);
+      load(index).wake_since_ns.set(0);
+      load(index).unanswered_since_ns.set(0);
+    }
+    slot.role = role;
     load(index).attached_generation.publish(is_attached(index) ? slot.listed.value : 0);
   }
   steering_->pass(0, table.version);
@@ -133,6 +159,21 @@ void ControlStage::has_flows(uint16_t slot, uint64_t in_flight) {
 void ControlStage::gets_a_syn(uint16_t slot) {
   has_flows(slot, load(slot).in_flight.get() + 1);
   load(slot).unanswered_since_ns.set(now_ns_);
+}
+
+void ControlStage::answers_a_probe(uint16_t slot) {
+  ASSERT_TRUE(is_attached(slot)) << "slot " << slot << ": " << states();
+  load(slot).syn_seen_ns.set(0);
+  load(slot).unanswered_since_ns.set(0);
+  load(slot).ready_generation.publish(instance(slot).id.generation.value);
+}
+
+void ControlStage::moves_packets(uint16_t slot) {
+  load(slot).packets_to_guest.increment();
+}
+
+void ControlStage::is_woken(uint16_t slot) {
+  load(slot).wake_since_ns.set(now_ns_);
 }
 
 void ControlStage::port_dies(uint16_t slot) {

@@ -58,6 +58,10 @@ class ControlStage {
   void answers(uint16_t slot);
   void has_flows(uint16_t slot, uint64_t in_flight);
   void gets_a_syn(uint16_t slot);  // a flow that it does not answer
+  // It answers the worker's own probe: ready, and no flow.
+  void answers_a_probe(uint16_t slot);
+  void moves_packets(uint16_t slot);
+  void is_woken(uint16_t slot);  // a packet came for a flow of it while it was on standby
   void port_dies(uint16_t slot);
   // A worker that does not run takes no tables.
   void stop_worker() { worker_runs_ = false; }
@@ -86,6 +90,10 @@ class ControlStage {
     [[nodiscard]] std::string_view name() const override { return stage_.driver_.name(); }
     [[nodiscard]] std::string description() const override { return stage_.driver_.description(); }
     void boot(BootOrder order) override;
+    [[nodiscard]] bool has_tiers() const override { return true; }
+    void prepare(BootOrder order) override;
+    void run(InstanceId id) override;
+    void pause(InstanceId id) override;
     void stop(InstanceId id) override { stage_.driver_.stop(id); }
     [[nodiscard]] std::optional<DriverEvent> next_event() override;
 
@@ -93,9 +101,10 @@ class ControlStage {
     ControlStage& stage_;
   };
   struct Slot {
-    Generation vm;      // whose process runs, 0: none
-    Generation listed;  // by the newest table that the worker took
-    bool up = false;    // its guest's rings are
+    Generation vm;                     // whose process runs, 0: none
+    Generation listed;                 // by the newest table that the worker took
+    SlotRole role = SlotRole::kEmpty;  // likewise
+    bool up = false;                   // its guest's rings are
     bool connected = false;
     bool connection_kept = false;
   };
