@@ -127,7 +127,7 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
 
   const auto& ethernet = header_at<EthernetHeader>(bytes_of(packet), 0);
   const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
-  flow.last_seen = flow_time(now_ns_);
+  if (!is_new_syn(parsed)) flow.last_seen = flow_time(now_ns_);
   if (!(flow.client_mac == ethernet.source)) flow.client_mac = ethernet.source;
   flow.vlan_tci = parsed.vlan_tci;
   if ((parsed.tcp_flags & kTcpRst) != 0) {

@@ -127,7 +127,8 @@ void Worker::guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket
 // What a segment says about its flow and its instance, before it leaves.
 void Worker::note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPacket& parsed,
                                 const TcpHeader& tcp) {
-  flow.last_seen = flow_time(now_ns_);
+  // A SYN-ACK that is sent again keeps nothing young: a client that never goes on must not pin its instance.
+  if (!is_syn_ack(parsed)) flow.last_seen = flow_time(now_ns_);
   const uint32_t next = tcp.sequence.value() + tcp_sequence_length(parsed);
   if (is_syn_ack(parsed)) {
     HeldSyn* syn = (flow.flags & kFlowHoldsSyn) != 0 ? held_syn_of(flow) : nullptr;

@@ -71,17 +71,17 @@ TEST(TelemetryClient, PutsPagesTogetherInTheirOrder) {
     requests.push_back(request);
     const size_t start = std::stoul(request.substr(request.find(',') + 1));
     Json page = Json::object();
-    for (size_t i = start; i < std::min<size_t>(start + 32, 70); ++i) page[std::to_string(100 - i)] = i;
+    for (size_t i = start; i < std::min<size_t>(start + 16, 40); ++i) page[std::to_string(100 - i)] = i;
     return Json{{"/cheshire/services", page}}.dump();
   });
   Result<TelemetryClient> client = TelemetryClient::connect(server.path());
   ASSERT_TRUE(client.ok()) << client.error().what;
   const Result<Json> all = client.value().ask_all("/cheshire/services");
   ASSERT_TRUE(all.ok()) << all.error().what;
-  EXPECT_EQ(all.value().size(), 70u);
+  EXPECT_EQ(all.value().size(), 40u);
   EXPECT_EQ(all.value().begin().key(), "100");
-  EXPECT_EQ(requests, (std::vector<std::string>{"/cheshire/services,0,32", "/cheshire/services,32,32",
-                                                "/cheshire/services,64,32"}));
+  EXPECT_EQ(requests, (std::vector<std::string>{"/cheshire/services,0,16", "/cheshire/services,16,16",
+                                                "/cheshire/services,32,16"}));
 }
 
 TEST(TelemetryClient, AServerWithoutPagesIsReadOnce) {

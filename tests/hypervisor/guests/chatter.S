@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Floods its console, without ever ending a line, with bytes that a terminal would obey.
-#include "pvh.h"
+#include "pvh.inc"
 start:
   mov $0x3f8, %edx
 again:

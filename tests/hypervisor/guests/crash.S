@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // An undefined instruction without a table of handlers: a triple fault.
-#include "pvh.h"
+#include "pvh.inc"
 start:
   print farewell
   lidt nothing

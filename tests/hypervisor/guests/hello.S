@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Says that it is up, and sleeps for ever.
-#include "pvh.h"
+#include "pvh.inc"
 start:
   print hello
   halt

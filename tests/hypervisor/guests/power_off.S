@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Powers itself off the way that guests made for Firecracker do.
-#include "pvh.h"
+#include "pvh.inc"
 start:
   mov $0xfe, %al
   outb %al, $0x64
