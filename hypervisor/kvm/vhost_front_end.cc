@@ -81,8 +81,11 @@ bool VhostFrontEnd::advance() {
     const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) return true;
+    // ECONNRESET: it went without having read all that we said.
+    if (size == 0 || (size < 0 && errno == ECONNRESET)) {
+      return fail("vhost-user: the data plane closed the connection");
+    }
     if (size < 0) return fail(std::string("vhost-user: ") + std::strerror(errno));
-    if (size == 0) return fail("vhost-user: the data plane closed the connection");
     reader_.feed(std::span(buffer).first(static_cast<size_t>(size)));
     while (true) {
       const auto reply = reader_.next();
