@@ -47,25 +47,27 @@ def _scalar(item):
     return json.dumps(item)
 
 
-def image(**command_line):
+def image(driver="qemu", **command_line):
     """An image of grin. Options of grin by their names without the dot: service_us=2000."""
     options = "".join(f" grin.{name}={value}" for name, value in command_line.items())
     return {
         "kernel": built("unikernel/grin.elf"),
         "memory": "8MiB",
         "command_line": "grin.ip={guest_ip} grin.port={guest_port}" + options,
-        "driver": "qemu",
+        "driver": driver,
     }
 
 
 def service(port=80, image="web", **changes):
-    """A service on the VIP that comes and goes quickly. instances=(0, 4), soft=8 and any other key."""
+    """A service on the VIP that comes and goes quickly. instances=(0, 4), soft=8, shells=1, standby=1 and any
+    other key."""
     low, high = changes.pop("instances", (0, 4))
+    pools = {key: changes.pop(key) for key in ("shells", "standby") if key in changes}
     return {
         "listen": f"{VIP}:{port}",
         "guest": "10.0.0.2:8080",
         "image": image,
-        "instances": {"min": low, "max": high},
+        "instances": {"min": low, "max": high, **pools},
         "in_flight": {"soft": changes.pop("soft", 8)},
         "hold": {"syns_max": 128, "time_max": "3s", **changes.pop("hold", {})},
         "boot_deadline": "2s",

@@ -3,6 +3,7 @@
 
 """cheshired in a sandbox: start, readiness, what it says, its end."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -16,6 +17,17 @@ START_MAX_S = 30.0  # EAL takes its memory; slow under load
 STOP_MAX_S = 15.0
 
 BINARY = "cheshired"
+
+
+@functools.cache
+def why_no_kvm():
+    """Why the kvm driver cannot run here, in the VMM's own words; empty where it can. Asks only once."""
+    try:
+        done = subprocess.run([config.built("hypervisor/cheshire-vmm"), "--check"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "" if done.returncode == 0 else done.stdout.strip() or f"status {done.returncode}"
 
 
 class StartFailed(AssertionError):
