@@ -180,6 +180,7 @@ Result<StartSample> BootBenchRuns::one_start(Tier tier) {
     driver_.run(id);
   }
   auto sample = sample_after(id, ordered_ns);
+  if (!sample) return sample;
   if (Result<void> ended = end(id); !ended) return ended.error();
   return sample;
 }

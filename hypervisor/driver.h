@@ -49,9 +49,10 @@ enum class DriverEventKind : uint8_t { kSpawned, kExited, kPrepared, kPaused };
 struct DriverEvent {
   DriverEventKind kind = DriverEventKind::kExited;
   InstanceId id;
-  uint64_t time_ns = 0;  // monotonic
-  int32_t pid = 0;       // kSpawned: of the VM's process, 0 where there is none
-  std::string reason;    // kExited: "stopped", "killed by signal 9", "qemu: could not open …"
+  uint64_t time_ns = 0;   // monotonic
+  uint64_t began_ns = 0;  // kSpawned: when the driver turned to the order; from there on a process was made
+  int32_t pid = 0;        // kSpawned: of the VM's process, 0 where there is none
+  std::string reason;     // kExited: "stopped", "killed by signal 9", "qemu: could not open …"
 };
 
 // Why a vCPU left the guest, as far as a driver can tell.

@@ -159,7 +159,13 @@ void FakeDriver::set_running(InstanceId id, Instance& instance, uint64_t up_afte
 }
 
 void FakeDriver::tell(DriverEventKind kind, InstanceId id, std::string reason) {
-  events_.push_back({.kind = kind, .id = id, .time_ns = now_ns_, .pid = 0, .reason = std::move(reason)});
+  // It makes no process: all the time from the order to the spawn is the driver's.
+  events_.push_back({.kind = kind,
+                     .id = id,
+                     .time_ns = now_ns_,
+                     .began_ns = now_ns_,
+                     .pid = 0,
+                     .reason = std::move(reason)});
 }
 
 }  // namespace cheshire

@@ -27,6 +27,7 @@ namespace cheshire {
 
 static_assert(sizeof(kvm_cpuid2) == 8);
 static_assert(sizeof(kvm_irq_routing) == 8);
+static_assert(sizeof(kvm_coalesced_mmio_ring) == 8 && sizeof(kvm_coalesced_mmio) == 24);
 static_assert(sizeof(kvm_cpuid_entry2) == 40);
 static_assert(sizeof(kvm_irq_routing_entry) == 48);
 

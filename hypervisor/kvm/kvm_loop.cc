@@ -121,6 +121,7 @@ void KvmLoop::start(const StartOrder& order) {
   const InstanceId id = order.boot.id;
   CHECK(!serial_of_.contains(id));
   if (shutting_down_) return tell(DriverEventKind::kExited, id, 0, "stopped");
+  const uint64_t began_ns = monotonic_ns();
   Result<std::unique_ptr<KvmVm>> vm = KvmVm::start(order.boot, options_.program, order.run);
   if (!vm) {
     return tell(DriverEventKind::kExited, id, 0, "could not start cheshire-vmm: " + vm.error().what);
@@ -131,7 +132,12 @@ void KvmLoop::start(const StartOrder& order) {
     return tell(DriverEventKind::kExited, id, 0,
                 std::string("could not watch cheshire-vmm: epoll: ") + std::strerror(errno));
   }
-  tell(DriverEventKind::kSpawned, id, vm.value()->pid(), {});
+  mailbox_.tell({.kind = DriverEventKind::kSpawned,
+                 .id = id,
+                 .time_ns = monotonic_ns(),
+                 .began_ns = began_ns,
+                 .pid = vm.value()->pid(),
+                 .reason = {}});
   mailbox_.admit(id, vm.value()->descriptor(KvmVm::Source::kControl));
   serial_of_[id] = serial;
   vms_[serial] = std::move(vm).value();
@@ -175,7 +181,12 @@ void KvmLoop::forget_if_ended(Serial serial) {
 }
 
 void KvmLoop::tell(DriverEventKind kind, InstanceId id, int32_t pid, std::string reason) {
-  mailbox_.tell({.kind = kind, .id = id, .time_ns = monotonic_ns(), .pid = pid, .reason = std::move(reason)});
+  mailbox_.tell({.kind = kind,
+                 .id = id,
+                 .time_ns = monotonic_ns(),
+                 .began_ns = 0,
+                 .pid = pid,
+                 .reason = std::move(reason)});
 }
 
 }  // namespace cheshire

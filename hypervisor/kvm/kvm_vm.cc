@@ -130,7 +130,8 @@ bool KvmVm::read_reports() {
   VmmTrace message;  // the larger of the two
   for (int i = 0; i < kReadsPerTurnMax; ++i) {
     const ssize_t size = ::recv(control_.get(), &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
-    if (size < 0 && errno == EINTR) continue;
+    // A VMM that ends with an order unread resets the connection; what it said before comes after that error.
+    if (size < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
     if (size < 0) return errno == EAGAIN;
     if (size == 0) return false;
     const bool is_trace = message.report.kind == VmmReportKind::kTrace;

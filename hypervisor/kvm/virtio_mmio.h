@@ -20,6 +20,13 @@ namespace cheshire {
 inline constexpr uint32_t kNetQueues = 2;  // 5.1.2: receiveq1, transmitq1
 inline constexpr uint16_t kNetQueueSizeMax = 256;
 inline constexpr uint64_t kVirtioNotifyOffset = 0x50;
+// Registers whose writes only store: feature and queue selectors, sizes, addresses. A VMM may hand them over
+// late, as long as it does so before the next access to any other register.
+struct RegisterRange {
+  uint32_t offset;
+  uint32_t size_bytes;
+};
+inline constexpr std::array kVirtioStoringRegisters = {RegisterRange{0x10, 0x30}, RegisterRange{0x80, 0x28}};
 
 // virtio 1.2 5.1.3 and 6, by bit. What is passed on to the guest if the data plane has it; the rest it never
 // sees.

@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -79,7 +80,8 @@ Vm::Vm(Vm&& other) noexcept
     : fd_(std::move(other.fd_)),
       vcpu_(std::move(other.vcpu_)),
       run_(std::exchange(other.run_, nullptr)),
-      run_bytes_(other.run_bytes_) {}
+      run_bytes_(other.run_bytes_),
+      kept_(other.kept_) {}
 
 Vm::~Vm() {
   if (run_ != nullptr) ::munmap(run_, run_bytes_);
@@ -144,6 +146,17 @@ Result<void> Vm::route(uint32_t line, const std::optional<MsiMessage>& message) 
   }
   if (kvm_call(fd_.get(), KVM_SET_GSI_ROUTING, &table) != 0) return kvm_error("KVM_SET_GSI_ROUTING");
   return {};
+}
+
+void Vm::collect_writes(uint64_t address, uint32_t size_bytes) {
+  const int page = kvm_call(fd_.get(), KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO);
+  const auto offset = static_cast<size_t>(std::max(page, 0)) * kGuestPageBytes;
+  if (offset == 0 || offset + kGuestPageBytes > run_bytes_) return;
+  kvm_coalesced_mmio_zone zone{};
+  zone.addr = address;
+  zone.size = size_bytes;
+  if (kvm_call(fd_.get(), KVM_REGISTER_COALESCED_MMIO, &zone) != 0) return;
+  kept_ = reinterpret_cast<kvm_coalesced_mmio_ring*>(reinterpret_cast<std::byte*>(run_) + offset);
 }
 
 bool Vm::run() {

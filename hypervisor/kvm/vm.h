@@ -52,6 +52,23 @@ class Vm {
   // nullopt: nowhere.
   [[nodiscard]] Result<void> route(uint32_t line, const std::optional<MsiMessage>& message);
 
+  // Writes to these registers need no answer: KVM keeps them, without an exit each, until the next one. Where
+  // it cannot, they come one by one.
+  void collect_writes(uint64_t address, uint32_t size_bytes);
+  // Calls on_write(address, width_bytes, value) for what was kept, in order. Before any other exit is
+  // handled.
+  template <typename OnWrite>
+  void take_writes(OnWrite&& on_write) {
+    if (kept_ == nullptr) return;
+    while (kept_->first != __atomic_load_n(&kept_->last, __ATOMIC_ACQUIRE)) {
+      const kvm_coalesced_mmio& write = kept_->coalesced_mmio[kept_->first % kKeptWritesMax];
+      uint64_t value = 0;
+      std::memcpy(&value, write.data, write.len < sizeof value ? write.len : sizeof value);
+      on_write(uint64_t{write.phys_addr}, uint32_t{write.len}, value);
+      __atomic_store_n(&kept_->first, (kept_->first + 1) % kKeptWritesMax, __ATOMIC_RELEASE);
+    }
+  }
+
   // The shared page with the kernel; valid after add_vcpu().
   [[nodiscard]] kvm_run& exit() { return *run_; }
   // False: look at errno. EINTR is a signal, or exit().immediate_exit.
@@ -61,12 +78,16 @@ class Vm {
   [[nodiscard]] std::optional<GuestAddress> translate(uint64_t linear) const;
 
  private:
+  static constexpr uint32_t kKeptWritesMax =
+      (kGuestPageBytes - sizeof(kvm_coalesced_mmio_ring)) / sizeof(kvm_coalesced_mmio);
+
   explicit Vm(UniqueFd fd) : fd_(std::move(fd)) {}
 
   UniqueFd fd_;
   UniqueFd vcpu_;
   kvm_run* run_ = nullptr;
   size_t run_bytes_ = 0;
+  kvm_coalesced_mmio_ring* kept_ = nullptr;  // behind *run_; nullptr: this KVM keeps none
 };
 
 }  // namespace cheshire

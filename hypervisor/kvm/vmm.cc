@@ -111,6 +111,9 @@ Result<void> Vmm::make_vm() {
   if (Result<void> set = vm_->set_entry(image_.entry_kind, image_.entry); !set) return set;
   log_.reach(VmmStage::kVcpu);
   if (network_) (void)network_->advance();
+  for (const RegisterRange& range : kVirtioStoringRegisters) {
+    vm_->collect_writes(kNetDeviceAddress + range.offset, range.size_bytes);
+  }
   for (uint32_t queue = 0; queue < kNetQueues; ++queue) {
     constexpr uint64_t kDoorbell = kNetDeviceAddress + kVirtioNotifyOffset;
     if (Result<void> bound = vm_->bind_doorbell(kicks_[queue].get(), kDoorbell, queue); !bound) return bound;

@@ -37,6 +37,10 @@ std::string hex_bytes(std::span<const std::byte> bytes) {
 }  // namespace
 
 void Vmm::handle_exit() {
+  vm_->take_writes([this](uint64_t address, uint32_t width_bytes, uint64_t value) {
+    write_device(address - kNetDeviceAddress, width_bytes, value);
+  });
+  if (state_ == VcpuState::kFinished) return;
   const kvm_run& exit = vm_->exit();
   switch (exit.exit_reason) {
     case KVM_EXIT_IO:

@@ -144,6 +144,7 @@ void QemuLoop::start(StartOrder order, uint64_t now_ns) {
 
 void QemuLoop::spawn(const StartOrder& order, QemuAccelerator accelerator) {
   const InstanceId id = order.boot.id;
+  const uint64_t began_ns = monotonic_ns();
   Result<std::unique_ptr<QemuVm>> vm =
       QemuVm::start(order.boot, {.program = binary_.path, .accelerator = accelerator, .paused = !order.run});
   if (!vm) return tell_exit(id, "could not start QEMU: " + vm.error().what);
@@ -152,7 +153,12 @@ void QemuLoop::spawn(const StartOrder& order, QemuAccelerator accelerator) {
   if (!watch(serial, *vm.value())) {
     return tell_exit(id, std::string("could not watch QEMU: epoll: ") + std::strerror(errno));
   }
-  tell(DriverEventKind::kSpawned, id, vm.value()->pid(), {});
+  mailbox_.tell({.kind = DriverEventKind::kSpawned,
+                 .id = id,
+                 .time_ns = monotonic_ns(),
+                 .began_ns = began_ns,
+                 .pid = vm.value()->pid(),
+                 .reason = {}});
   mailbox_.admit(id, -1);
   serial_of_[id] = serial;
   vms_[serial] = std::move(vm).value();
@@ -243,7 +249,12 @@ void QemuLoop::pass_on_news(QemuVm& vm) {
 }
 
 void QemuLoop::tell(DriverEventKind kind, InstanceId id, int32_t pid, std::string reason) {
-  mailbox_.tell({.kind = kind, .id = id, .time_ns = monotonic_ns(), .pid = pid, .reason = std::move(reason)});
+  mailbox_.tell({.kind = kind,
+                 .id = id,
+                 .time_ns = monotonic_ns(),
+                 .began_ns = 0,
+                 .pid = pid,
+                 .reason = std::move(reason)});
 }
 
 void QemuLoop::tell_exit(InstanceId id, std::string reason) {
