@@ -8,6 +8,8 @@ curl as the client.
   act 1   at least 20 cold starts: nobody is there, a SYN comes, a VM boots and answers it
   act 2   many connections at once: more VMs join, all requests are answered
   act 3   nobody calls any more: the VMs go, down to zero
+  act 4   VMs that are kept ready, in a shell or on standby: how much faster, on our own VMM and on QEMU
+  act 5   a connection goes quiet: its VM sleeps, and wakes for the next request
 
 Leaves nothing behind, also when interrupted, and removes what a killed earlier run left. Exit status: 0 if
 every request was answered, no VM was left and at least 20 cold starts were measured.
@@ -24,6 +26,7 @@ import time
 from collections import Counter
 
 import demo_report as report
+import demo_tiers as tiers
 
 sys.path.insert(0, os.path.join(report.TOP, "tests"))
 
@@ -79,10 +82,15 @@ class Demo:
 
     def _perform(self, place, running):
         self.screen.fact("network", f"tap {config.TAP} in the namespace cheshire-{place.name}")
+        taken = tiers.DriverTaken(running.log())
+        self.out.driver = taken.name
+        self.screen.fact("driver", f"auto took {taken.name}; the daemon's words: {taken.words}")
         self._ping(running)
         self._act_1(running)
         self._act_2(running)
         self._act_3(running)
+        self._act_4(running, taken)
+        self._act_5(running)
         status = running.stop()
         if status != 0:
             raise AssertionError(f"the daemon ended with status {status}")
@@ -101,11 +109,9 @@ class Demo:
         self.screen.title(f"Act 1: nobody is there; {self.cold_starts} times one curl, each from zero VMs")
         for number in range(1, self.cold_starts + 1):
             running.wait_for_zero("hello")
-            seen = running.telemetry.cold_starts().keys()
-            (answer,) = self._request(url(80))
-            new = [record for key, record in running.telemetry.cold_starts().items() if key not in seen]
-            if answer.ok and len(new) == 1:
-                self.out.cold_starts.append(report.ColdStart(new[0], answer))
+            record, answer = tiers.one_start(running, self._request, "hello", 80)
+            if answer.ok and record is not None and record["tier"] == "cold":
+                self.out.cold_starts.append(report.ColdStart(record, answer))
             self.screen.cold_start_progress(self.out.cold_starts, number, self.cold_starts)
         self.screen.cold_starts(self.out)
 
@@ -117,7 +123,8 @@ class Demo:
             while transfer.running():
                 service = log.look(running.telemetry.services()["busy"])
                 if service["active"] == service["max"] and self.out.instance_memory_mib is None:
-                    self.out.instance_memory_mib = mean_memory_mib(running.vm_pids().values())
+                    self.out.instance_memory_mib = mean_memory_mib(
+                        running.wait_for_vms("busy", service["max"]).values())
             answers = self._count(transfer)
         finally:
             transfer.close()
@@ -133,15 +140,35 @@ class Demo:
 
         def at_zero():
             log.look(running.telemetry.services()["busy"])
-            return not running.telemetry.instances()
+            return not tiers.in_use(running)
         with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
             wait.wait_until("no VM is left", at_zero, within_s=15)
-        self.out.instances_end = len(running.telemetry.instances())
+        self.out.instances_end = len(tiers.in_use(running))
+
+    def _act_4(self, running, taken):
+        self.screen.title(f"Act 4: VMs that are kept ready; {tiers.STARTS} starts of each tier, in ms from the "
+                          "SYN to the SYN-ACK on the wire")
+        tiers.measure_tiers(running, taken, self._request, self.out)
+        self.screen.tiers(self.out, tiers.TIERS)
+
+    def _act_5(self, running):
+        self.screen.title("Act 5: a connection goes quiet, and its VM sleeps with it")
+        self.out.requests += 2
+        self.out.nap = nap = tiers.Nap(running)
+        self.out.answered += nap.answered
+        self.screen.line(f"{nap.falls_asleep_ms:8.1f} ms after its answer it was paused; then, in "
+                         f"{tiers.ASLEEP_S} s, it used {nap.cpu_us:.0f} us of CPU time")
+        self.screen.line(f"{nap.answered_ms:8.1f} ms after the next request on the same connection "
+                         f"{'the same' if nap.same_instance else 'ANOTHER'} instance answered")
+        with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
+            wait.wait_until("no VM is left", lambda: not tiers.in_use(running), within_s=10)
+        self.out.instances_end += len(tiers.in_use(running))
 
     def _request(self, address):
         transfer = Curl(address)
         try:
-            return self._count(transfer)
+            (answer,) = self._count(transfer)
+            return answer
         finally:
             transfer.close()
 
@@ -161,7 +188,7 @@ def write_config(place, hugepages):
             (r"^name: .*$", f"name: {place.name}", 1),
             (r"^runtime_dir: .*$", f"runtime_dir: {place.path('run')}", 1),
             (r"\bhugepages: \w+", f"hugepages: {'true' if hugepages else 'false'}", 1),
-            (r"\bkernel: \.\./build/", f"kernel: {config.build_directory()}/", 2)):
+            (r"\bkernel: \.\./build/", f"kernel: {config.build_directory()}/", 3)):
         text, done = re.subn(pattern, lambda _, words=replacement: words, text, flags=re.MULTILINE)
         if done != times:
             raise AssertionError(f"examples/demo.yaml: {pattern} is there {done} times, not {times}")

@@ -15,6 +15,9 @@ sys.path.insert(0, os.path.join(TOP, "tests"))
 from support.telemetry import STAGES  # noqa: E402  (the path comes first)
 
 
+STARTS_OF_A_TIER_MIN = 5
+
+
 def percentile(values, percent):
     """Nearest rank: the smallest value that so many percent do not exceed. Of 25 values, p99 is the
     largest."""
@@ -53,6 +56,11 @@ class Outcome:
         self.instances_peak = 0
         self.instances_end = None
         self.instance_memory_mib = None
+        self.driver = None  # that `driver: auto` came to
+        self.tiers_ms = {}  # {driver: {tier: [ms of each start]}}
+        self.kvm_missing = None
+        self.idle_memory_kib = {}  # by driver
+        self.nap = None
         self.left_behind = []
         self.failure = None
 
@@ -74,10 +82,15 @@ class Outcome:
             faults.append(f"only {len(self.cold_starts)} cold starts measured, {cold_starts_min} wanted")
         if self.instances_end != 0:
             faults.append(f"{self.instances_end} VMs at the end")
+        for driver, tiers in self.tiers_ms.items():
+            faults += [f"only {len(times)} starts of {driver} from {tier}" for tier, times in tiers.items()
+                       if len(times) < STARTS_OF_A_TIER_MIN]
+        faults += self.nap.faults()
         return faults + [f"left behind: {words}" for words in self.left_behind]
 
     def write_json(self, path):
         values = {
+            "driver": self.driver,
             "requests": self.requests,
             "answered": self.answered,
             "cold_starts": len(self.cold_starts),
@@ -87,6 +100,11 @@ class Outcome:
             "client_connect_ms": self.figures_of(lambda one: one.connect),
             "client_first_byte_ms": self.figures_of(lambda one: one.first_byte),
             "instance_memory_mib": self.instance_memory_mib and round(self.instance_memory_mib, 1),
+            "tiers_ms": {driver: {tier: figures(times) for tier, times in tiers.items()}
+                         for driver, tiers in self.tiers_ms.items()},
+            "kvm_missing": self.kvm_missing,
+            "idle_memory_kib": {driver: round(kib, 1) for driver, kib in self.idle_memory_kib.items()},
+            "pause": self.nap and self.nap.figures(),
             "instances_peak": self.instances_peak,
             "instances_end": self.instances_end,
             "failure": self.failure,
@@ -148,6 +166,20 @@ class Screen:
         for words, row in rows:
             self.line(f"{words:<28}{row['p50']:9.3f}{row['p99']:9.3f}{row['max']:9.3f}")
 
+    def tiers(self, out, tiers):
+        """The tiers of the drivers side by side. A driver that is not here comes last, with the reason."""
+        drivers = list(out.tiers_ms)
+        missing = f"  {'kvm':>7} not here: {out.kvm_missing}" if out.kvm_missing is not None else ""
+        self.line((" " * 24 + "".join(f"{driver:>13}{'':7}" for driver in drivers) + missing).rstrip())
+        self.line(" " * 24 + f"{'p50':>10}{'max':>10}" * len(drivers))
+        for tier in tiers:
+            cells = (figures(out.tiers_ms[driver][tier]) for driver in drivers)
+            self.line(f"{tier:<24}" + "".join(f"{cell['p50']:10.3f}{cell['max']:10.3f}" if cell else
+                                              f"{'-':>10}{'-':>10}" for cell in cells))
+        memory = (f"{f'{out.idle_memory_kib[driver]:.0f} KiB' if driver in out.idle_memory_kib else '-':>20}"
+                  for driver in drivers)
+        self.line(f"{'memory, on standby':<24}" + "".join(memory))
+
     def verdict(self, out, cold_starts_min, seconds):
         """The last line. Returns the exit status."""
         faults = out.faults(cold_starts_min)
@@ -155,7 +187,7 @@ class Screen:
             words = f"{self._styled('FAIL', '1;31')}: {'; '.join(faults)}"
         else:
             words = (f"{self._styled('PASS', '1;32')}: {out.answered} of {out.requests} requests answered, "
-                     f"{len(out.cold_starts)} cold starts with a median of "
+                     f"{len(out.cold_starts)} cold starts on {out.driver} with a median of "
                      f"{out.figures_of(lambda one: one.total)['p50']:.1f} ms, {out.instances_peak} VMs at "
                      f"the peak and {out.instances_end} at the end, nothing left behind, {seconds:.0f} s")
         print(f"\n{words}", file=self._stream, flush=True)

@@ -9,6 +9,7 @@ import signal
 import sys
 
 from support import config, processes, sandbox
+from support.daemon import why_no_kvm
 from support.wait import wait_until
 
 KIND = "demo"
@@ -49,6 +50,13 @@ def story_it_passes(world):
     assert figures["answered"] == figures["requests"] > 100, figures
     assert figures["cold_starts"] >= 20 and figures["instances_end"] == 0, figures
     assert figures["instances_peak"] == 4, figures
+    assert figures["driver"] == ("qemu" if why_no_kvm() else "kvm"), figures
+    assert set(figures["tiers_ms"]) == {figures["driver"], "qemu"}, figures
+    for tiers in figures["tiers_ms"].values():
+        assert set(tiers) == {"cold", "shell", "standby"}, figures
+        assert all(0 < tier["p50"] <= tier["p99"] <= tier["max"] for tier in tiers.values()), figures
+        assert tiers["standby"]["p50"] < tiers["cold"]["p50"], figures
+    assert figures["pause"]["same_instance"], figures
     cold = figures["cold_start_ms"]
     assert 0 < cold["p50"] <= cold["p99"] <= cold["max"], figures
     assert sandbox.traces(KIND) == []
