@@ -18,7 +18,7 @@ namespace {
 using Align = TextTable::Align;
 
 // A field's kind, so that a column is one line of a table.
-enum class Show { kText, kNumber, kId, kAge };
+enum class Show { kText, kNumber, kId, kMs, kNs, kBytes };
 struct Field {
   const char* key;
   const char* title;
@@ -55,7 +55,9 @@ std::string cell(const Json& value, Show show) {
   const std::optional<uint64_t> n = number(value);
   if (!n) return "-";
   if (show == Show::kId) return std::to_string(*n);
-  if (show != Show::kAge) return grouped(*n);
+  if (show == Show::kBytes) return short_size(*n);
+  if (show == Show::kNs) return short_duration(*n);
+  if (show != Show::kMs) return grouped(*n);
   return *n > UINT64_MAX / kNsPerMs ? "-" : short_duration(*n * kNsPerMs);
 }
 
@@ -87,6 +89,8 @@ std::string services_view(const Json& services) {
                    {"active", "active"},
                    {"booting", "booting"},
                    {"draining", "draining"},
+                   {"shells", "shells"},
+                   {"standby", "standby"},
                    {"in_flight", "in flight"},
                    {"held_syns", "held"},
                    {"flows_opened", "opened"},
@@ -99,8 +103,11 @@ std::string services_view(const Json& services) {
 std::string instances_view(const Json& instances) {
   return table_of("INSTANCES", "instance", instances,
                   {{"state", "state", Show::kText},
+                   {"tier", "tier", Show::kText},
                    {"pid", "pid", Show::kId},
-                   {"age_ms", "age", Show::kAge},
+                   {"age_ms", "age", Show::kMs},
+                   {"memory_bytes", "memory", Show::kBytes},
+                   {"cpu_ns", "cpu", Show::kNs},
                    {"in_flight", "in flight"},
                    {"flows_opened", "opened"},
                    {"packets_to_guest", "pkts to guest"},
@@ -157,25 +164,41 @@ constexpr std::array<Stage, 8> kStages{{{"boot_ordered_ns", "boot ordered"},
                                         {"on_wire_ns", "SYN-ACK on the wire"},
                                         {"own_ns", "Cheshire's own share"}}};
 
-std::string cold_starts_view(const Json& cold_starts) {
-  const size_t total = cold_starts.is_object() ? cold_starts.size() : 0;
-  TextTable table({{"since the SYN arrived", Align::kLeft},
-                   {"p50", Align::kRight},
-                   {"p99", Align::kRight},
-                   {"max", Align::kRight}});
-  for (const Stage& stage : kStages) {
-    std::vector<uint64_t> times;
-    for (size_t i = 0; i < total; ++i) {
-      const auto entry = std::next(cold_starts.begin(), static_cast<std::ptrdiff_t>(i));
-      if (const auto time = number(member(*entry, stage.key))) times.push_back(*time);
-    }
-    if (times.empty()) continue;
-    std::sort(times.begin(), times.end());
-    table.add_row({stage.title, short_duration(percentile(times, 50)), short_duration(percentile(times, 99)),
-                   short_duration(times.back())});
+// The times of one stage, sorted, of the starts from one tier; "" stands for a daemon that names none.
+std::vector<uint64_t> times_of(const Json& cold_starts, const std::string& tier, const char* stage) {
+  std::vector<uint64_t> times;
+  if (!cold_starts.is_object()) return times;
+  for (const Json& start : cold_starts) {
+    const Json& named = member(start, "tier");
+    if ((named.is_string() ? named.get<std::string>() : "") != tier) continue;
+    if (const auto time = number(member(start, stage))) times.push_back(*time);
   }
-  if (table.empty()) return "COLD STARTS\n  none\n";
-  return "COLD STARTS (the newest " + std::to_string(total) + ")\n" + table.text();
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+// A table for each tier, as a median over several says nothing.
+std::string cold_starts_view(const Json& cold_starts) {
+  std::string out;
+  for (const char* tier : {"", "cold", "shell", "standby"}) {
+    TextTable table({{"since the SYN arrived", Align::kLeft},
+                     {"p50", Align::kRight},
+                     {"p99", Align::kRight},
+                     {"max", Align::kRight}});
+    size_t starts = 0;
+    for (const Stage& stage : kStages) {
+      const std::vector<uint64_t> times = times_of(cold_starts, tier, stage.key);
+      starts = std::max(starts, times.size());
+      if (times.empty()) continue;
+      table.add_row({stage.title, short_duration(percentile(times, 50)),
+                     short_duration(percentile(times, 99)), short_duration(times.back())});
+    }
+    if (table.empty()) continue;
+    const std::string from = *tier == '\0' ? "" : std::string("from ") + tier + ", ";
+    out += (out.empty() ? "COLD STARTS (" : "\nCOLD STARTS (") + from + "the newest " +
+           std::to_string(starts) + ")\n" + table.text();
+  }
+  return out.empty() ? "COLD STARTS\n  none\n" : out;
 }
 
 }  // namespace

@@ -6,11 +6,33 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 
 #include "check.h"
 #include "units.h"
 
 namespace cheshire {
+namespace {
+
+struct Unit {
+  uint64_t factor;
+  const char* name;
+};
+
+// In the largest unit of which there is one at least; the last unit is 1.
+std::string short_number(uint64_t number, std::span<const Unit> units) {
+  for (const Unit& unit : units) {
+    if (number < unit.factor || unit.factor == 1) continue;
+    const double value = static_cast<double>(number) / static_cast<double>(unit.factor);
+    const int decimals = value < 10 ? 2 : value < 100 ? 1 : 0;
+    std::array<char, 48> text{};
+    std::snprintf(text.data(), text.size(), "%.*f %s", decimals, value, unit.name);
+    return text.data();
+  }
+  return std::to_string(number) + " " + units.back().name;
+}
+
+}  // namespace
 
 void TextTable::add_row(std::vector<std::string> cells) {
   CHECK(cells.size() == columns_.size());
@@ -51,20 +73,13 @@ std::string grouped(uint64_t number) {
 }
 
 std::string short_duration(uint64_t ns) {
-  struct Unit {
-    uint64_t factor;
-    const char* name;
-  };
-  constexpr std::array<Unit, 3> kUnits{{{kNsPerSecond, "s"}, {kNsPerMs, "ms"}, {kNsPerUs, "us"}}};
-  for (const Unit& unit : kUnits) {
-    if (ns < unit.factor) continue;
-    const double value = static_cast<double>(ns) / static_cast<double>(unit.factor);
-    const int decimals = value < 10 ? 2 : value < 100 ? 1 : 0;
-    std::array<char, 48> text{};
-    std::snprintf(text.data(), text.size(), "%.*f %s", decimals, value, unit.name);
-    return text.data();
-  }
-  return std::to_string(ns) + " ns";
+  constexpr std::array<Unit, 4> kUnits{{{kNsPerSecond, "s"}, {kNsPerMs, "ms"}, {kNsPerUs, "us"}, {1, "ns"}}};
+  return short_number(ns, kUnits);
+}
+
+std::string short_size(uint64_t bytes) {
+  constexpr std::array<Unit, 4> kUnits{{{kGiB, "GiB"}, {kMiB, "MiB"}, {kKiB, "KiB"}, {1, "B"}}};
+  return short_number(bytes, kUnits);
 }
 
 }  // namespace cheshire

@@ -36,5 +36,7 @@ class TextTable {
 [[nodiscard]] std::string grouped(uint64_t number);
 // Two to three digits that matter: 870 ns, 15.2 us, 3.04 ms, 12.5 s.
 [[nodiscard]] std::string short_duration(uint64_t ns);
+// The same for memory: 870 B, 57.2 KiB, 3.04 MiB, 12.5 GiB.
+[[nodiscard]] std::string short_size(uint64_t bytes);
 
 }  // namespace cheshire
