@@ -83,6 +83,7 @@ void ControlLoop::take_driver_event(Instance& instance, const DriverEvent& event
   switch (event.kind) {
     case DriverEventKind::kSpawned:
       instance.pid = event.pid;
+      instance.spawn_began_ns = event.began_ns;
       instance.spawned_ns = event.time_ns;
       return;
     case DriverEventKind::kPrepared:

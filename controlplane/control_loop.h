@@ -3,7 +3,8 @@
 
 // The control thread: observe, decide, act, publish. It never waits for a VM: drivers are told and tell back.
 //
-//   observe   load board (what is true), driver events; the load ring is emptied: its records say where to look
+//   observe   load board (what is true), driver events; the load ring is emptied: its records say where to
+//   look
 //             first, and this loop looks everywhere each round
 //   decide    policy.h, a pure function of a ServiceView
 //   act       call draining instances back, resume, start shells, boot, drain, pause, refill the pools;

@@ -27,16 +27,17 @@ void ControlLoop::record_cold_start(const Instance& instance) {
   start.instance = instance.id;
   start.tier = instance.tier;
   start.boot_ordered_ns = since_seen(instance.ordered_ns);
+  start.spawn_began_ns = since_seen(instance.spawn_began_ns);
   start.spawned_ns = since_seen(instance.spawned_ns);
   start.vhost_connected_ns = since_seen(load.connected_ns.get());
   start.ring_up_ns = since_seen(load.ring_up_ns.get());
   start.syn_delivered_ns = since_seen(load.syn_delivered_ns.get());
   start.syn_ack_ns = since_seen(load.syn_ack_ns.get());
   start.on_wire_ns = since_seen(load.on_wire_ns.get());
-  start.own_ns =
-      start.boot_ordered_ns + (start.spawned_ns - std::min(start.boot_ordered_ns, start.spawned_ns)) +
-      load.messages_ns.get() + (start.syn_delivered_ns - std::min(start.ring_up_ns, start.syn_delivered_ns)) +
-      (start.on_wire_ns - std::min(start.syn_ack_ns, start.on_wire_ns));
+  const auto between = [](uint64_t from_ns, uint64_t to_ns) { return to_ns > from_ns ? to_ns - from_ns : 0; };
+  start.own_ns = start.boot_ordered_ns + between(start.boot_ordered_ns, start.spawn_began_ns) +
+                 load.messages_ns.get() + between(start.ring_up_ns, start.syn_delivered_ns) +
+                 between(start.syn_ack_ns, start.on_wire_ns);
   ++services_[instance.service.value].status.cold_starts;
   cold_starts_.push_back(start);
   if (cold_starts_.size() > kColdStartsKept) cold_starts_.pop_front();

@@ -95,7 +95,8 @@ struct Instance {
   bool pause_ordered = false;
   StartTier tier = StartTier::kCold;
   int32_t pid = 0;
-  uint64_t ordered_ns = 0;  // of the last order to boot, prepare, run or pause
+  uint64_t ordered_ns = 0;      // of the last order to boot, prepare, run or pause
+  uint64_t spawn_began_ns = 0;  // the driver began to make its process
   uint64_t spawned_ns = 0;
   uint64_t ready_ns = 0;
   uint64_t busy_ns = 0;       // when it was last seen with a flow, or came up

@@ -25,15 +25,16 @@ struct ColdStart {
   InstanceId instance;
   StartTier tier = StartTier::kCold;
   uint64_t boot_ordered_ns = 0;
+  uint64_t spawn_began_ns = 0;      // the driver began to make the VM's process
   uint64_t spawned_ns = 0;          // the VM's process exists
   uint64_t vhost_connected_ns = 0;  // it connected to the vhost-user socket
   uint64_t ring_up_ns = 0;          // the guest's driver made its rings ready
   uint64_t syn_delivered_ns = 0;
   uint64_t syn_ack_ns = 0;  // the guest's SYN-ACK was taken off its ring
   uint64_t on_wire_ns = 0;  // … and given to the NIC: the whole cold start
-  // Our own share: all but the VM process's start, the guest's boot and the guest's answer. Made of the way
-  // from SYN to boot order, from order to process, the handling of vhost-user messages, the way from ring up
-  // to SYN delivered, and from SYN-ACK to wire.
+  // Our own share: all but the making and starting of the VM's process, the guest's boot and the guest's
+  // answer. That is the way from SYN to boot order, from order to the driver's thread, the handling of
+  // vhost-user messages, and the ways from ring up to SYN delivered and from SYN-ACK to wire.
   uint64_t own_ns = 0;
 };
 

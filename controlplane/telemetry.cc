@@ -237,6 +237,7 @@ int cold_starts_command(const char*, const char* parameters, rte_tel_data* answe
       row.add("instance", instance_name(instance));
       row.add("tier", std::string(to_string(start.tier)));
       row.add("boot_ordered_ns", start.boot_ordered_ns);
+      row.add("spawn_began_ns", start.spawn_began_ns);
       row.add("spawned_ns", start.spawned_ns);
       row.add("vhost_connected_ns", start.vhost_connected_ns);
       row.add("ring_up_ns", start.ring_up_ns);

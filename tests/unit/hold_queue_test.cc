@@ -156,14 +156,14 @@ TEST(HoldQueue, GivesACleanRecordAgain) {
   const uint32_t index = queue.index_of(syn);
   queue.offer(syn, {3});
   syn->was_delivered = true;
-  syn->offered_ns = 7;
+  syn->first_offered_ns = 7;
   queue.take(syn);
   syn = park(queue, kWeb, 2, 2);
   EXPECT_EQ(queue.index_of(syn), index);
   EXPECT_EQ(queue.at(index), syn);
   EXPECT_FALSE(syn->offered);
   EXPECT_FALSE(syn->was_delivered);
-  EXPECT_EQ(syn->offered_ns, 0U);
+  EXPECT_EQ(syn->first_offered_ns, 0U);
 }
 
 TEST(HoldQueueDeathTest, EndsTheProcessWhenARecordIsOfferedTwiceOrReturnedUnoffered) {
