@@ -85,17 +85,11 @@ def packets(daemon):
     return instance["packets_to_guest"], instance["packets_from_guest"]
 
 
-def own_without_process(record):
-    """The kernel's clone and exec of the hypervisor are in own_ns, with the driver thread's wake-up."""
-    return record["own_ns"] - (record["spawned_ns"] - record["boot_ordered_ns"])
-
-
 def show_cold_starts(taken):
     print(f"\ncold starts: {len(taken)}, in ms since the SYN was seen")
     print(f"  {'':<34}{'p50':>9}{'p99':>9}{'min':>9}{'max':>9}")
     rows = [(words, [record[key] / 1e6 for record, _ in taken]) for key, words in STAGES.items()]
     rows.append(("Cheshire's own share", [record["own_ns"] / 1e6 for record, _ in taken]))
-    rows.append(("  without making the process", [own_without_process(record) / 1e6 for record, _ in taken]))
     rows.append(("first byte at the client", [answer.first_byte_ms for _, answer in taken]))
     for words, values in rows:
         figures = demo_report.figures(values)
