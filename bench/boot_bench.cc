@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <thread>
 
 #include "bench/boot_bench_data_plane.h"
 #include "bench/boot_bench_report.h"
@@ -37,6 +39,7 @@ struct Options {
   std::string kernel;
   std::string drivers = "kvm,qemu";
   std::string vmm;
+  std::string append = "grin.quiet=1";
   uint64_t nap_us = 20;
 };
 
@@ -87,7 +90,7 @@ std::vector<uint32_t> cpus_for_vms(const Options& options) {
 BenchResult run_all(const Options& options, BootBenchDataPlane& plane) {
   BenchResult result;
   TraceBox traces;
-  BootBenchRuns::Options runs_options{.kernel = options.kernel, .command_line = "grin.quiet=1"};
+  BootBenchRuns::Options runs_options{.kernel = options.kernel, .command_line = options.append};
   if (options.drivers.find("kvm") != std::string::npos) {
     auto kvm =
         KvmDriver::create({.program = options.vmm,
@@ -127,6 +130,8 @@ int run(Options options) {
       std::cerr << plane.error().what << "\n";
       return 1;
     }
+    // The library looks at new sockets once a second; a daemon's are long there when a VM comes.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
     result = run_all(options, *plane.value());
   }
   std::error_code ignored;
@@ -151,6 +156,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 100000));
   app.add_option("--kernel", options.kernel, "grin's ELF (that of this build)");
   app.add_option("--drivers", options.drivers, "kvm,qemu");
+  app.add_option("--append", options.append, "the guest's command line (grin.quiet=1)");
   app.add_option("--vmm", options.vmm, "cheshire-vmm (that of this build)");
   app.add_option("--nap-us", options.nap_us, "longest sleep of the polling thread; 0: it spins (20)");
   CLI11_PARSE(app, argc, argv);
