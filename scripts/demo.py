@@ -146,8 +146,8 @@ class Demo:
         self.out.instances_end = len(tiers.in_use(running))
 
     def _act_4(self, running, taken):
-        self.screen.title(f"Act 4: VMs that are kept ready; {tiers.STARTS} starts of each tier, ms from SYN to "
-                          "SYN-ACK on the wire")
+        self.screen.title(f"Act 4: VMs that are kept ready; {tiers.STARTS} starts of each tier, ms from SYN "
+                          "to SYN-ACK on the wire")
         tiers.measure_tiers(running, taken, self._request, self.out)
         self.screen.tiers(self.out, tiers.TIERS)
 
