@@ -27,7 +27,7 @@ class HoldQueueTwin {
     CHECK((syn == nullptr) == (size() == queue_.syns_max()));
     if (syn == nullptr) return false;
     CHECK(syn->key == key && syn->arrival_ns == arrival_ns && !syn->offered && !syn->was_delivered);
-    CHECK(syn->packet == nullptr && syn->offered_ns == 0 && syn->first_offered_ns == 0);
+    CHECK(syn->packet == nullptr && syn->first_offered_ns == 0);
     CHECK(queue_.at(queue_.index_of(syn)) == syn && queue_.index_of(syn) != 0);
     // The next user of the record must not see these.
     syn->offer_again_ns = arrival_ns + 1;
