@@ -94,6 +94,10 @@ class ControlLoop {
   void call_back(Instance& instance, uint64_t now_ns);
   void drain(Instance& instance, uint64_t now_ns);
   void begin_pause(Instance& instance);
+  void call_off_pause(Instance& instance, uint64_t now_ns);
+  [[nodiscard]] bool somebody_waits(ServiceIndex index) const {
+    return links_.board->service(index).waiting_syns.get() != 0;
+  }
   void pause_quiet(ServiceIndex index, uint64_t now_ns);
   void keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns);
   [[nodiscard]] bool standby_wanted(const Instance& instance) const;

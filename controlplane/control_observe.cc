@@ -113,6 +113,11 @@ void ControlLoop::observe_draining(Instance& instance, uint64_t now_ns) {
 void ControlLoop::observe_pausing(Instance& instance, uint64_t now_ns) {
   if (!instance.pause_ordered) {
     if (!links_.steering->passed_by_all(instance.table_version)) return;
+    // Until just now workers gave it packets as to one that runs: if they did, there is something to answer.
+    const SlotLoad& load = load_of(instance);
+    if (load.in_flight.get() != 0 && instance.packets != instance.pause_packets) {
+      return call_off_pause(instance, now_ns);
+    }
     instance.pause_ordered = true;
     instance.ordered_ns = now_ns;
     driver_of(instance).pause(instance.id);
@@ -126,12 +131,12 @@ bool ControlLoop::is_quiet(const Instance& instance, uint64_t now_ns) const {
          now_ns - std::max(instance.busy_ns, instance.ordered_ns) >= config_of(instance).idle_after_ns;
 }
 
-// Open flows, and not a packet of them for a while.
+// Open flows, not a packet of them for a while, and none whose client waits for an answer.
 bool ControlLoop::is_pausable(const Instance& instance, uint64_t now_ns) const {
   const ServiceConfig& config = config_of(instance);
   return config.idle == IdleAction::kPause && instance.state == InstanceState::kActive &&
-         load_of(instance).in_flight.get() != 0 && now_ns - instance.moved_ns >= config.idle_after_ns &&
-         driver_of(instance).has_tiers();
+         load_of(instance).in_flight.get() != 0 && load_of(instance).flows_owing.get() == 0 &&
+         now_ns - instance.moved_ns >= config.idle_after_ns && driver_of(instance).has_tiers();
 }
 
 }  // namespace cheshire

@@ -18,7 +18,8 @@ void ControlLoop::record_cold_start(const Instance& instance) {
   const SlotLoad& load = load_of(instance);
   const uint64_t seen_ns = load.syn_seen_ns.get();
   // Nobody waited for it: it was booted ahead of its first client.
-  if (seen_ns == 0 || seen_ns > instance.ordered_ns) return;
+  // A SYN of the same round may bear a time just after its start.
+  if (!instance.awaited || seen_ns == 0 || seen_ns > instance.ordered_ns + kNsPerMs) return;
   const auto since_seen = [seen_ns](uint64_t time_ns) { return time_ns > seen_ns ? time_ns - seen_ns : 0; };
 
   ColdStart start;

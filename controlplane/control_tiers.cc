@@ -67,6 +67,7 @@ void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns
                       .service = instance.service,
                       .state = state,
                       .process_gone = false,
+                      .awaited = somebody_waits(instance.service),
                       .ordered_ns = now_ns,
                       .busy_ns = now_ns,
                       .flows_opened = load.flows_opened.get(),
@@ -87,6 +88,7 @@ void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns
 void ControlLoop::start_shell(Instance& instance, InstanceState state, uint64_t now_ns) {
   instance.state = state;
   instance.tier = StartTier::kShell;
+  instance.awaited = somebody_waits(instance.service);
   instance.ordered_ns = now_ns;
   instance.busy_ns = now_ns;
   change_table(instance);
@@ -97,6 +99,7 @@ void ControlLoop::start_shell(Instance& instance, InstanceState state, uint64_t 
 void ControlLoop::resume(Instance& instance, uint64_t now_ns) {
   instance.state = InstanceState::kBooting;
   instance.tier = StartTier::kStandby;
+  instance.awaited = somebody_waits(instance.service);
   instance.ordered_ns = now_ns;
   instance.busy_ns = now_ns;
   instance.moved_ns = now_ns;
@@ -125,6 +128,16 @@ void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
 void ControlLoop::begin_pause(Instance& instance) {
   instance.state = InstanceState::kPausing;
   instance.pause_ordered = false;
+  instance.pause_packets = instance.packets;
+  change_table(instance);
+}
+
+// Its vCPU still runs; it shows anew that it is ready, as every instance that comes back from standby.
+void ControlLoop::call_off_pause(Instance& instance, uint64_t now_ns) {
+  instance.state = InstanceState::kBooting;
+  instance.ordered_ns = now_ns;
+  instance.busy_ns = now_ns;
+  instance.awaited = false;
   change_table(instance);
 }
 

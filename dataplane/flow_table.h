@@ -38,9 +38,10 @@ enum class FlowState : uint8_t {
 
 inline constexpr uint8_t kFlowFinFromClient = 0x01;
 inline constexpr uint8_t kFlowFinFromGuest = 0x02;
-inline constexpr uint8_t kFlowConfirmed = 0x10;  // the client went on after the SYN-ACK
-inline constexpr uint8_t kFlowReset = 0x08;      // the client reset it, or somebody in its name
-inline constexpr uint8_t kFlowHoldsSyn = 0x04;   // guest_next names the parked copy of its SYN
+inline constexpr uint8_t kFlowConfirmed = 0x10;   // the client went on after the SYN-ACK
+inline constexpr uint8_t kFlowReset = 0x08;       // the client reset it, or somebody in its name
+inline constexpr uint8_t kFlowOwesAnswer = 0x20;  // the client has sent data since the guest last did
+inline constexpr uint8_t kFlowHoldsSyn = 0x04;    // guest_next names the parked copy of its SYN
 
 struct FlowEntry {
   FlowKey key;

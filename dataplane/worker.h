@@ -105,6 +105,7 @@ class Worker {
     bool soft_limit_told = false;
     bool touched = false;  // since the last load publication
     uint32_t in_flight = 0;
+    uint32_t owing = 0;           // flows with kFlowOwesAnswer
     uint64_t probe_again_ns = 0;  // when our own probe is due, while it is not ready
     HeldSyn* offered = nullptr;   // the SYN whose answer will make it ready
     PacketQueue queue;
@@ -183,6 +184,7 @@ class Worker {
   void open_flow(FlowEntry& flow, SlotIndex index);
   void close_flow(FlowEntry& flow);
   void reopen_if_reset(FlowEntry& flow);
+  void set_owing(FlowEntry& flow, bool owes);
   void erase_flow(FlowEntry& flow);
 
   [[nodiscard]] SlotState& slot_of(const FlowEntry& flow) { return slots_[flow.slot.value]; }

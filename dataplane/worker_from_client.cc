@@ -144,6 +144,7 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
     reopen_if_reset(flow);
     if (!is_new_syn(parsed)) flow.flags |= kFlowConfirmed;
     if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromClient;
+    if (parsed.l4_length > parsed.tcp_header_length) set_owing(flow, true);
     // Both have finished, and the client has everything that the guest sent.
     constexpr uint8_t kBoth = kFlowFinFromClient | kFlowFinFromGuest;
     if ((flow.flags & kBoth) == kBoth && (parsed.tcp_flags & kTcpAck) != 0 &&

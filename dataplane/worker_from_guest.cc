@@ -149,6 +149,8 @@ void Worker::note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPa
   if ((flow.flags & kFlowHoldsSyn) != 0) return;  // guest_next is not in use yet
   if ((parsed.tcp_flags & kTcpRst) == 0) reopen_if_reset(flow);
   if (sequence_after(next, flow.guest_next)) flow.guest_next = next;
+  if (parsed.l4_length > parsed.tcp_header_length || (parsed.tcp_flags & kTcpFin) != 0)
+    set_owing(flow, false);
   if ((parsed.tcp_flags & kTcpFin) != 0) flow.flags |= kFlowFinFromGuest;
   if ((parsed.tcp_flags & kTcpRst) != 0) close_flow(flow);
 }

@@ -51,7 +51,9 @@ void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {
   slot.soft_limit_told = false;
   slot.probe_again_ns = 0;
   slot.in_flight = 0;
+  slot.owing = 0;
   board_.slot(index).in_flight.set(0);
+  board_.slot(index).flows_owing.set(0);
   board_.slot(index).wake_since_ns.set(0);
   attach_if_expected(index);
 }
@@ -66,7 +68,8 @@ void Worker::change_role(SlotIndex index, SlotRole role) {
   slot.probe_again_ns = 0;
   SlotLoad& load = board_.slot(index);
   load.unanswered_since_ns.set(0);
-  load.wake_since_ns.set(0);
+  // A packet that came just before is for a guest that will not see it before it is woken.
+  load.wake_since_ns.set(slot.queue.empty() ? 0 : now_ns_);
   load.ready_generation.publish(0);
 }
 
@@ -248,6 +251,7 @@ void Worker::open_flow(FlowEntry& flow, SlotIndex index) {
 // The flow is no longer in flight; its entry stays for stragglers.
 void Worker::close_flow(FlowEntry& flow) {
   if (flow.state != FlowState::kSynSent && flow.state != FlowState::kOpen) return;
+  set_owing(flow, false);
   flow.state = FlowState::kClosing;
   SlotState& slot = slot_of(flow);
   SlotLoad& load = board_.slot(flow.slot);
@@ -258,6 +262,16 @@ void Worker::close_flow(FlowEntry& flow) {
   slot.touched = true;
   if (slot.in_flight == 0 && slot.role == SlotRole::kDraining)
     tell(LoadEdge::kDrained, slot.service, flow.slot);
+}
+
+// Whether its instance may not be paused yet: the client has asked and waits.
+void Worker::set_owing(FlowEntry& flow, bool owes) {
+  if (((flow.flags & kFlowOwesAnswer) != 0) == owes) return;
+  flow.flags ^= kFlowOwesAnswer;
+  SlotState& slot = slot_of(flow);
+  if (!(slot.generation == flow.generation)) return;  // counted with an instance that is gone
+  slot.owing += owes ? 1 : ~0U;
+  board_.slot(flow.slot).flows_owing.set(slot.owing);
 }
 
 // Its guest did not believe the reset, or its client goes on: it is in flight as before.

@@ -29,6 +29,7 @@ struct alignas(64) SlotLoad {
   Counter dead_generation;      // … last lost its port without our order
   Counter swept_generation;     // … last had all its flows taken from the flow table
   Counter in_flight;            // flows open now
+  Counter flows_owing;          // those of them whose client has sent data since the guest last did
   Counter wake_since_ns;        // on standby: arrival of the first packet since for one of its flows; 0: none
   Counter unanswered_since_ns;  // a SYN was given to an instance that is not ready yet; 0: none waits
 

@@ -142,6 +142,32 @@ TEST(ControlTiers, an_instance_whose_flows_are_all_quiet_is_paused_with_them) {
   EXPECT_TRUE(stage.driver().stops().empty());
 }
 
+TEST(ControlTiers, an_instance_that_owes_an_answer_is_not_paused_however_quiet) {
+  ControlStage stage(one_service(pausing()));
+  open_one_flow(stage);
+  stage.load(0).flows_owing.set(1);
+  stage.advance(kNsPerSecond);
+  EXPECT_EQ(stage.states(), "active absent absent");
+  stage.load(0).flows_owing.set(0);
+  stage.advance(10 * kNsPerMs);
+  EXPECT_EQ(stage.states(), "standby absent absent");
+}
+
+TEST(ControlTiers, a_packet_that_comes_before_every_worker_knows_calls_the_pause_off) {
+  ControlStage stage(one_service(pausing()));
+  open_one_flow(stage);
+  stage.stop_worker();
+  stage.advance(150 * kNsPerMs);
+  ASSERT_EQ(stage.states(), "pausing absent absent");
+  stage.moves_packets(0);
+  stage.start_worker();
+  stage.advance(kNsPerMs);
+  EXPECT_EQ(stage.states(), "booting absent absent");
+  stage.answers_a_probe(0);
+  stage.tick();
+  EXPECT_EQ(stage.states(), "active absent absent");
+}
+
 TEST(ControlTiers, a_packet_for_one_of_its_flows_resumes_it) {
   ControlStage stage(one_service(pausing()));
   open_one_flow(stage);

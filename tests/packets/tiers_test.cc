@@ -106,6 +106,29 @@ TEST_F(Tiers, a_packet_for_a_flow_of_a_standby_instance_wakes_it_and_is_not_lost
   EXPECT_THAT(guest(0).got(), Contains("40000>web PSH-ACK seq 1001 ack 5001 \"wake up\""));
 }
 
+TEST_F(Tiers, a_packet_that_was_queued_just_before_wakes_it_too) {
+  is_ready(0);
+  opens(flow, 0);
+  guest(0).has_buffers(0);
+  client.sends(flow.data("just in time"));
+  has_role(0, SlotRole::kStandby);
+  EXPECT_NE(load(0).wake_since_ns.get(), 0U);
+}
+
+TEST_F(Tiers, a_flow_owes_an_answer_from_the_clients_data_to_the_guests) {
+  is_ready(0);
+  opens(flow, 0);
+  EXPECT_EQ(load(0).flows_owing.get(), 0U);
+  client.sends(flow.data("GET"), flow.data("GET"));
+  EXPECT_EQ(load(0).flows_owing.get(), 1U);
+  guest(0).sends(flow.from_guest(kTcpAck, 5001, 1004));
+  EXPECT_EQ(load(0).flows_owing.get(), 1U) << "an ACK is no answer";
+  guest(0).sends(flow.reply("200"));
+  EXPECT_EQ(load(0).flows_owing.get(), 0U);
+  client.sends(flow.data("GET"), flow.rst());
+  EXPECT_EQ(load(0).flows_owing.get(), 0U) << "nobody waits any more";
+}
+
 TEST_F(Tiers, a_device_that_goes_down_with_the_vcpu_loses_neither_flows_nor_packets) {
   is_ready(0);
   opens(flow, 0);

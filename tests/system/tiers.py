@@ -153,6 +153,15 @@ def a_connection_survives_a_pause(world, driver):
 
 
 @on_each_driver
+def a_request_longer_than_idle_after_is_answered(world, driver):
+    world.start(images={"web": config.image(driver, service_us=500_000)},
+                services={"hello": config.service(instances=(0, 1), idle="pause", idle_after="100ms")})
+    with KeepAlive(timeout_s=4) as connection:
+        assert connection.get()[0] == 200
+        assert connection.get()[0] == 200, "after a sleep"
+
+
+@on_each_driver
 def a_client_that_closes_wakes_a_paused_vm_and_it_goes(world, driver):
     daemon = start(world, driver, instances=(0, 1), idle="pause", idle_after="100ms")
     for _ in range(2):
