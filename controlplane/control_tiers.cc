@@ -110,6 +110,7 @@ void ControlLoop::resume(Instance& instance, uint64_t now_ns) {
 
 void ControlLoop::call_back(Instance& instance, uint64_t now_ns) {
   instance.state = instance.was_active ? InstanceState::kActive : InstanceState::kBooting;
+  instance.ordered_ns = now_ns;
   instance.busy_ns = now_ns;
   change_table(instance);
   spdlog::info("{}: called back from draining", name_of(instance));

@@ -136,6 +136,7 @@ void FakeDriver::happen(const Due& due) {
       instance.state = State::kPaused;
       return tell(DriverEventKind::kPaused, due.id);
     case Step::kExit:
+      unschedule(due.id);  // what the dead one would still have done
       instances_.erase(found);
       return tell(DriverEventKind::kExited, due.id, due.reason);
   }

@@ -78,6 +78,15 @@ TEST(FakeDriver, DiesAfterTheScriptedTime) {
   EXPECT_EQ(event->reason, "killed by signal 11");
 }
 
+TEST(FakeDriver, WhatDiesBeforeItsGuestIsUpStaysDead) {
+  FakeDriver driver;
+  driver.script_default({.spawn_delay_ns = 1, .guest_up_after_ns = 50, .dies_after_ns = 10});
+  driver.on_guest_up = [](const BootOrder&, uint64_t) { FAIL() << "it is dead"; };
+  driver.boot(order_of(kFirst));
+  driver.advance_to(200);
+  EXPECT_EQ(driver.running(), 0U);
+}
+
 TEST(FakeDriver, TellsOneExitWhenAStopMeetsADeath) {
   FakeDriver driver;
   driver.script_default({.spawn_delay_ns = 0, .dies_after_ns = 20, .stop_delay_ns = 50});
