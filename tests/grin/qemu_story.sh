@@ -10,7 +10,7 @@ set -uo pipefail
 
 image=$(realpath "${1:?usage: qemu_story.sh grin.elf}")
 here=$(dirname "$(realpath "$0")")
-for tool in qemu-system-x86_64 ip curl python3; do
+for tool in qemu-system-x86_64 ip nsenter curl python3; do
   command -v "$tool" >/dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 [[ $EUID -eq 0 && -c /dev/net/tun ]] || { echo "skipped: needs root and /dev/net/tun"; exit 77; }
@@ -28,7 +28,8 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 ip netns add "$ns" 2>/dev/null || { echo "skipped: no network namespaces"; exit 77; }
-inside() { ip netns exec "$ns" "$@"; }
+# Not `ip netns exec`: that remounts /sys, which it may not where / is no mount point (a chroot).
+inside() { nsenter --net="/run/netns/$ns" "$@"; }
 inside ip link set lo up
 for device in direct guest lossy; do
   inside ip tuntap add "$device" mode tap
@@ -39,7 +40,7 @@ inside ip addr add 10.0.1.1/24 dev lossy
 
 # In the background without `inside`: $! must be the program, not a shell around it.
 boot() {  # boot TAP "command line"
-  ip netns exec "$ns" qemu-system-x86_64 \
+  nsenter --net="/run/netns/$ns" qemu-system-x86_64 \
     -M microvm,rtc=off,pit=off,pic=off,acpi=off,x-option-roms=off,isa-serial=on,auto-kernel-cmdline=on \
     -accel tcg -m 8 -nodefaults -no-user-config -no-reboot -display none -serial "file:$work/console" \
     -kernel "$image" -append "$2" -netdev "tap,id=n0,ifname=$1,script=no,downscript=no" \
@@ -82,7 +83,7 @@ halt
 
 boot direct "grin.ip=10.0.0.2 grin.service_us=300000 grin.workers=1"
 until_up $url
-ip netns exec "$ns" curl -s --max-time 5 $url/ $url/ >/dev/null & client=$!
+nsenter --net="/run/netns/$ns" curl -s --max-time 5 $url/ $url/ >/dev/null & client=$!
 running=0
 for _ in $(seq 20); do running=$(stat_of running); [[ $running == 1 ]] && break; sleep 0.02; done
 check "a request is on the worker" 1 "$running"
@@ -94,7 +95,7 @@ boot direct "console=ttyS0 grin.prot=80"
 check "an unknown option ends the VM" 0 "$(until_gone; echo $?)"
 check "and is named on the console" 1 "$(grep -c 'unknown option: grin.prot=80' "$work/console")"
 
-ip netns exec "$ns" python3 "$here/lossy_link.py" lossy guest 8 & pids+=($!)
+nsenter --net="/run/netns/$ns" python3 "$here/lossy_link.py" lossy guest 8 & pids+=($!)
 url=http://10.0.1.2:8080
 boot guest "grin.ip=10.0.1.2 grin.body=20000"
 until_up $url

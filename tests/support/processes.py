@@ -96,7 +96,11 @@ class Pidfd:
 def spawn(command, *, dies_by="KILL", environment=None, **popen):
     """Starts a child that gets the signal `dies_by` should we die, in a session of its own, so that a
     Ctrl-C reaches us alone."""
-    return subprocess.Popen(["setpriv", "--pdeathsig", dies_by, "--", *map(str, command)],
+    # Should we die before setpriv is there, no signal comes: whoever finds another parent then ends by itself.
+    mind_the_parent = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid())]
+    if dies_by not in ("KILL", "TERM"):
+        mind_the_parent = []  # it is meant to get a signal, not to end
+    return subprocess.Popen(["setpriv", "--pdeathsig", dies_by, "--", *mind_the_parent, *map(str, command)],
                             stdin=subprocess.DEVNULL, start_new_session=True,
                             env={**os.environ, **(environment or {})}, **popen)
 
