@@ -87,9 +87,9 @@ Result<Json> fetch_status(TelemetryClient& client) {
 int fail(const Error& error) {
   std::cerr << "cheshire: " << error.what << "\n";
   if (error.code == ErrorCode::kInvalidArgument) return kBadUsage;
-  std::cerr
-      << "Start one with `cheshired --config FILE`, as root if need be, or name another: --name NAME (the name in "
-         "its config) or --socket PATH.\n";
+  std::cerr << "Start one with `cheshired --config FILE`, as root if need be, or name another: --name NAME "
+               "(the name in "
+               "its config) or --socket PATH.\n";
   return kNoDaemon;
 }
 
