@@ -200,9 +200,7 @@ bool ControlLoop::all_gone() const {
 }
 
 std::string ControlLoop::name_of(const Instance& instance) const {
-  const uint32_t number = instance.id.slot.value - services_[instance.service.value].first_slot;
-  return config_of(instance).name + "/" + std::to_string(number) + "/" +
-         std::to_string(instance.id.generation.value);
+  return instance_name(config_, instance);
 }
 
 std::span<Instance> ControlLoop::instances_of(ServiceIndex index) {

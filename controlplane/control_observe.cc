@@ -15,10 +15,6 @@ namespace {
 // flow has ended.
 constexpr uint64_t kDrainGraceNs = 5 * kNsPerMs;
 
-double ms(uint64_t ns) {
-  return static_cast<double>(ns) / 1e6;
-}
-
 }  // namespace
 
 void ControlLoop::observe_instance(Instance& instance, uint64_t now_ns) {
@@ -89,7 +85,7 @@ void ControlLoop::became_active(Instance& instance, uint64_t now_ns) {
   services_[instance.service.value].backoff.succeeded();
   record_cold_start(instance);
   spdlog::info("{}: ready {:.2f} ms after its boot order", name_of(instance),
-               ms(now_ns - instance.ordered_ns));
+               ns_to_ms(now_ns - instance.ordered_ns));
 }
 
 void ControlLoop::observe_draining(Instance& instance, uint64_t now_ns) {

@@ -17,10 +17,6 @@ namespace {
 // competes with one that nobody waits for.
 constexpr uint64_t kRefillAfterNs = 20 * kNsPerMs;
 
-double ms(uint64_t ns) {
-  return static_cast<double>(ns) / 1e6;
-}
-
 }  // namespace
 
 void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
@@ -122,7 +118,7 @@ void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
   instance.empty_since_ns = 0;
   change_table(instance);
   spdlog::info("{}: draining after {:.0f} ms without a flow", name_of(instance),
-               ms(now_ns - instance.busy_ns));
+               ns_to_ms(now_ns - instance.busy_ns));
 }
 
 // Shown as standby first; the vCPU is paused when every worker has seen that (observe_pausing).

@@ -31,6 +31,12 @@ uint16_t first_slot(const Config& config, ServiceIndex service) {
   return static_cast<uint16_t>(first);
 }
 
+std::string instance_name(const Config& config, const Instance& instance) {
+  const int number = instance.id.slot.value - first_slot(config, instance.service);
+  return config.services[instance.service.value].name + "/" + std::to_string(number) + "/" +
+         std::to_string(instance.id.generation.value);
+}
+
 SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
                                    const std::vector<bool>& refusing) {
   std::vector<SteeringService> services;

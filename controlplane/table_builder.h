@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "config.h"
 #include "controlplane/instance.h"
@@ -14,6 +15,9 @@ namespace cheshire {
 
 // Each service owns the slots first_slot() .. first_slot() + instances_max - 1.
 [[nodiscard]] uint16_t first_slot(const Config& config, ServiceIndex service);
+
+// "hello/3/17": service, number among its slots, generation. For logs and telemetry.
+[[nodiscard]] std::string instance_name(const Config& config, const Instance& instance);
 
 // `instances` by slot, `refusing` by service.
 [[nodiscard]] SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,

@@ -83,13 +83,6 @@ std::string address(be32 ip, be16 port) {
          std::to_string(a >> 8U & 255U) + "." + std::to_string(a & 255U) + ":" + std::to_string(port.value());
 }
 
-std::string instance_name(const Instance& instance) {
-  const Config& config = *g_links.config;
-  const int number = instance.id.slot.value - first_slot(config, instance.service);
-  return config.services[instance.service.value].name + "/" + std::to_string(number) + "/" +
-         std::to_string(instance.id.generation.value);
-}
-
 void fill_service(Dict& row, size_t index, const Status& status) {
   const ServiceConfig& config = g_links.config->services[index];
   const ServiceStatus& state = status.services[index];
@@ -183,7 +176,7 @@ int instances_command(const char*, const char* parameters, rte_tel_data* answer)
     if (instance.state == InstanceState::kAbsent) continue;
     if (position++ < page->start) continue;
     if (position > page->start + page->count) break;
-    if (!dict.add_row(as_key(instance_name(instance)),
+    if (!dict.add_row(as_key(instance_name(*g_links.config, instance)),
                       [&](Dict& row) { fill_instance(row, instance, *status); }))
       break;
   }
@@ -234,7 +227,7 @@ int cold_starts_command(const char*, const char* parameters, rte_tel_data* answe
     instance.service = start.service;
     const bool added = dict.add_row(std::to_string(start.number), [&](Dict& row) {
       row.add("service", g_links.config->services[start.service.value].name);
-      row.add("instance", instance_name(instance));
+      row.add("instance", instance_name(*g_links.config, instance));
       row.add("tier", std::string(to_string(start.tier)));
       row.add("boot_ordered_ns", start.boot_ordered_ns);
       row.add("spawn_began_ns", start.spawn_began_ns);

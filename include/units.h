@@ -16,6 +16,11 @@ inline constexpr uint64_t kKiB = 1024;
 inline constexpr uint64_t kMiB = 1024 * kKiB;
 inline constexpr uint64_t kGiB = 1024 * kMiB;
 
+// For people: logs and tables.
+constexpr double ns_to_ms(uint64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
+
 // A vDSO read, no system call.
 inline uint64_t monotonic_ns() {
   timespec now{};
