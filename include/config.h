@@ -12,6 +12,7 @@
 #include "be.h"
 #include "ids.h"
 #include "net.h"
+#include "policy_config.h"
 #include "units.h"
 
 namespace cheshire {
@@ -80,6 +81,14 @@ struct ServiceConfig {
   uint64_t boot_deadline_ns = 2 * kNsPerSecond;    // from the boot order to the first SYN-ACK
   uint64_t idle_after_ns = 10 * kNsPerSecond;      // an instance without flows for so long is surplus
   uint64_t drain_deadline_ns = 30 * kNsPerSecond;  // flows left after it are reset
+
+  std::vector<PolicyConfig> policies = default_policies();  // at most kPoliciesMax
+  // step and target only; on_demand and idle have paces of their own. At least kPolicyPaceMinNs with a step.
+  uint64_t warmup_ns =
+      10 * kNsPerMs;  // a new instance's metrics do not count until so long after it is ready
+  uint64_t cooldown_ns = 10 * kNsPerMs;         // from one scale-in to the next
+  uint64_t metrics_window_ns = 100 * kNsPerMs;  // rates and cpu are means over it, delays the largest in it
+  uint64_t metrics_smoothing_ns = 0;            // time constant of an exponential mean on top of it; 0: none
 };
 
 struct Config {
