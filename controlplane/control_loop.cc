@@ -102,9 +102,7 @@ void ControlLoop::take_driver_event(Instance& instance, const DriverEvent& event
 }
 
 ServiceView ControlLoop::view_of(ServiceIndex index, uint64_t now_ns) const {
-  const ServiceConfig& config = config_.services[index.value];
-  ServiceView view{
-      .min = config.instances_min, .max = config.instances_max, .in_flight_soft = config.in_flight_soft};
+  ServiceView view;
   for (const Instance& instance : instances_of(index)) {
     if (!instance.counts()) continue;
     ++view.size;
@@ -131,7 +129,7 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
     table_changed_ = true;
   }
   const ServiceView view = view_of(index, now_ns);
-  const Decision decision = decide(view);
+  const Decision decision = decide(view, config_.services[index.value], now_ns);
   service.status.wanted = decision.wanted;
   if (decision.wanted > view.size) grow(index, decision.wanted - view.size, now_ns);
   if (decision.wanted < view.size) shrink(index, view.size - decision.wanted, now_ns);

@@ -7,22 +7,22 @@
 
 #include <ostream>
 
+#include "tests/controlplane/policy_printing.h"
 #include "tests/support/sentence.h"
 
 namespace cheshire {
-
-void PrintTo(Policy policy, std::ostream* out) {
-  *out << to_string(policy);
-}
-
 namespace test {
 namespace {
 
+constexpr uint64_t kNow = kNsPerSecond;
+
+// `by` is who asks for a change, even where it has to stay as it is.
 struct Row {
   const char* sentence;
   ServiceView view;
+  ServiceConfig rules;  // with the policies that a service has by default
   uint32_t wanted;
-  Policy by;
+  Reason by;
 };
 
 void PrintTo(const Row& row, std::ostream* out) {
@@ -32,76 +32,107 @@ void PrintTo(const Row& row, std::ostream* out) {
 class Decide : public ::testing::TestWithParam<Row> {};
 
 TEST_P(Decide, wants) {
-  const Decision decision = decide(GetParam().view);
+  const Decision decision = decide(GetParam().view, GetParam().rules, kNow);
   EXPECT_EQ(decision.wanted, GetParam().wanted);
   EXPECT_EQ(decision.by, GetParam().by);
 }
 
 const Row kRows[] = {
-    {"nobody asks and nobody is there: stay", {.max = 4}, 0, Policy::kNone},
+    {"nobody asks and nobody is there: stay",
+     {},
+     {.instances_max = 4, .in_flight_soft = 10},
+     0,
+     Reason::kNone},
     {"a SYN waits and nobody is there: one",
-     {.waiting_syns = 1, .max = 4, .in_flight_soft = 10},
+     {.waiting_syns = 1},
+     {.instances_max = 4, .in_flight_soft = 10},
      1,
-     Policy::kOnDemand},
+     Reason::kOnDemand},
     {"a SYN waits and one boots: stay",
-     {.size = 1, .booting = 1, .waiting_syns = 1, .max = 4, .in_flight_soft = 10},
+     {.size = 1, .booting = 1, .waiting_syns = 1},
+     {.instances_max = 4, .in_flight_soft = 10},
      1,
-     Policy::kNone},
+     Reason::kNone},
     {"below the soft limit: stay",
-     {.size = 1, .in_flight = 9, .max = 4, .in_flight_soft = 10},
+     {.size = 1, .in_flight = 9},
+     {.instances_max = 4, .in_flight_soft = 10},
      1,
-     Policy::kNone},
+     Reason::kNone},
     {"at the soft limit: one more",
-     {.size = 1, .in_flight = 10, .max = 4, .in_flight_soft = 10},
+     {.size = 1, .in_flight = 10},
+     {.instances_max = 4, .in_flight_soft = 10},
      2,
-     Policy::kOnDemand},
+     Reason::kOnDemand},
     {"waiting SYNs count like flows",
-     {.size = 1, .in_flight = 5, .waiting_syns = 5, .max = 4, .in_flight_soft = 10},
+     {.size = 1, .in_flight = 5, .waiting_syns = 5},
+     {.instances_max = 4, .in_flight_soft = 10},
      2,
-     Policy::kOnDemand},
+     Reason::kOnDemand},
     {"far above: all in one jump",
-     {.size = 1, .in_flight = 35, .max = 9, .in_flight_soft = 10},
+     {.size = 1, .in_flight = 35},
+     {.instances_max = 9, .in_flight_soft = 10},
      4,
-     Policy::kOnDemand},
+     Reason::kOnDemand},
     {"more than max: max",
-     {.size = 1, .in_flight = 1000, .max = 4, .in_flight_soft = 10},
+     {.size = 1, .in_flight = 1000},
+     {.instances_max = 4, .in_flight_soft = 10},
      4,
-     Policy::kOnDemand},
-    {"at max: stay", {.size = 4, .in_flight = 1000, .max = 4, .in_flight_soft = 10}, 4, Policy::kNone},
+     Reason::kOnDemand},
+    {"at max: stay",
+     {.size = 4, .in_flight = 1000},
+     {.instances_max = 4, .in_flight_soft = 10},
+     4,
+     Reason::kOnDemand},
     {"a soft limit of one: one more than flows",
-     {.size = 2, .in_flight = 2, .max = 4, .in_flight_soft = 1},
+     {.size = 2, .in_flight = 2},
+     {.instances_max = 4, .in_flight_soft = 1},
      3,
-     Policy::kOnDemand},
-    {"the quiet one goes", {.size = 1, .quiet = 1, .max = 4, .in_flight_soft = 10}, 0, Policy::kIdle},
+     Reason::kOnDemand},
+    {"the quiet one goes",
+     {.size = 1, .quiet = 1},
+     {.instances_max = 4, .in_flight_soft = 10},
+     0,
+     Reason::kIdle},
     {"quiet, but a SYN waits: stay",
-     {.size = 1, .quiet = 1, .waiting_syns = 1, .max = 4, .in_flight_soft = 10},
+     {.size = 1, .quiet = 1, .waiting_syns = 1},
+     {.instances_max = 4, .in_flight_soft = 10},
      1,
-     Policy::kNone},
+     Reason::kIdle},
     {"the quiet ones of several go",
-     {.size = 3, .quiet = 2, .in_flight = 3, .max = 4, .in_flight_soft = 10},
+     {.size = 3, .quiet = 2, .in_flight = 3},
+     {.instances_max = 4, .in_flight_soft = 10},
      1,
-     Policy::kIdle},
+     Reason::kIdle},
     {"never so far that they were wanted back",
-     {.size = 3, .quiet = 2, .in_flight = 15, .max = 4, .in_flight_soft = 10},
+     {.size = 3, .quiet = 2, .in_flight = 15},
+     {.instances_max = 4, .in_flight_soft = 10},
      2,
-     Policy::kIdle},
+     Reason::kIdle},
     {"just enough: stay",
-     {.size = 2, .quiet = 1, .in_flight = 10, .max = 4, .in_flight_soft = 10},
+     {.size = 2, .quiet = 1, .in_flight = 10},
+     {.instances_max = 4, .in_flight_soft = 10},
      2,
-     Policy::kNone},
+     Reason::kIdle},
     {"quiet, but no less than min",
-     {.size = 3, .quiet = 3, .min = 2, .max = 4, .in_flight_soft = 10},
+     {.size = 3, .quiet = 3},
+     {.instances_min = 2, .instances_max = 4, .in_flight_soft = 10},
      2,
-     Policy::kIdle},
-    {"below min: min", {.size = 0, .min = 2, .max = 4, .in_flight_soft = 10}, 2, Policy::kBounds},
+     Reason::kIdle},
+    {"below min: min",
+     {.size = 0},
+     {.instances_min = 2, .instances_max = 4, .in_flight_soft = 10},
+     2,
+     Reason::kBounds},
     {"at min and quiet: stay",
-     {.size = 2, .quiet = 2, .min = 2, .max = 4, .in_flight_soft = 10},
+     {.size = 2, .quiet = 2},
+     {.instances_min = 2, .instances_max = 4, .in_flight_soft = 10},
      2,
-     Policy::kNone},
+     Reason::kIdle},
     {"demand above min wins over min",
-     {.size = 0, .waiting_syns = 25, .min = 2, .max = 4, .in_flight_soft = 10},
+     {.size = 0, .waiting_syns = 25},
+     {.instances_min = 2, .instances_max = 4, .in_flight_soft = 10},
      3,
-     Policy::kOnDemand},
+     Reason::kOnDemand},
 };
 INSTANTIATE_TEST_SUITE_P(A, Decide, ::testing::ValuesIn(kRows), kSentenceAsName);
 
@@ -109,11 +140,10 @@ TEST(Policies, on_demand_never_wants_fewer_and_idle_never_more) {
   for (uint32_t size = 0; size <= 6; ++size) {
     for (uint32_t quiet = 0; quiet <= size; ++quiet) {
       for (uint32_t demand = 0; demand <= 30; ++demand) {
-        const ServiceView view{
-            .size = size, .quiet = quiet, .in_flight = demand, .max = 6, .in_flight_soft = 4};
-        EXPECT_GE(on_demand(view), size);
-        EXPECT_LE(idle(view), size);
-        EXPECT_GE(idle(view), size - quiet);
+        const ServiceView view{.size = size, .quiet = quiet, .in_flight = demand};
+        EXPECT_GE(on_demand_wish(view, 4).wanted, size);
+        EXPECT_LE(idle_wish(view).wanted, size);
+        EXPECT_GE(idle_wish(view).wanted, size - quiet);
       }
     }
   }
@@ -128,18 +158,14 @@ TEST(Policies, do_not_oscillate_at_any_constant_load) {
           for (uint32_t waiting : {0U, demand}) {
             for (uint32_t start = 0; start <= max; ++start) {
               for (uint32_t quiet = 0; quiet <= start; ++quiet) {
-                ServiceView view{.size = start,
-                                 .quiet = quiet,
-                                 .in_flight = demand - waiting,
-                                 .waiting_syns = waiting,
-                                 .min = min,
-                                 .max = max,
-                                 .in_flight_soft = soft};
-                const uint32_t next = decide(view).wanted;
+                ServiceView view{
+                    .size = start, .quiet = quiet, .in_flight = demand - waiting, .waiting_syns = waiting};
+                const ServiceConfig rules{.instances_min = min, .instances_max = max, .in_flight_soft = soft};
+                const uint32_t next = decide(view, rules, kNow).wanted;
                 ASSERT_TRUE(next >= min && next <= max);
                 view.size = next;
                 for (view.quiet = 0; view.quiet <= next; ++view.quiet) {
-                  const uint32_t then = decide(view).wanted;
+                  const uint32_t then = decide(view, rules, kNow).wanted;
                   ASSERT_FALSE(next < start && then > next) << start << " > " << next << " > " << then;
                   ASSERT_FALSE(next > start && then < next && next != min)
                       << start << " > " << next << " > " << then;
