@@ -3,71 +3,106 @@
 
 #include "dataplane/flow_table.h"
 
-#include <algorithm>
 #include <bit>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "check.h"
 
 namespace cheshire {
+namespace {
 
-FlowTable::FlowTable(size_t flows_max, HashKey key) : key_(key), flows_max_(std::bit_ceil(flows_max)) {
-  CHECK(flows_max >= 1);
-  // Twice the places: at half load two buckets of eight that are both full are out of a client's reach.
-  const size_t buckets = std::max<size_t>(2, 2 * flows_max_ / kWays);
-  bucket_mask_ = buckets - 1;
-  tags_ = std::make_unique<Tags[]>(buckets);
-  entries_ = std::make_unique<FlowEntry[]>(buckets * kWays);
+// Of an entry that is erased: no service has that number, so no packet has this key.
+constexpr FlowKey kNoFlow{be32(0xffffffff), be16(0xffff), {0xffff}};
+static_assert(kServicesMax < 0xffff);
+
+size_t buckets_for(size_t flows_max) {
+  // Twice the places, so that a bucket is half full on the average; two buckets at least, which a flow needs.
+  return std::bit_ceil(std::max<size_t>(2, 2 * flows_max / FlowTable::kStride));
 }
 
-FlowTable::Place FlowTable::place(const FlowKey& key) const {
-  const uint64_t hash = siphash13(key_, key.as_integer());
-  const auto tag = static_cast<uint16_t>((hash >> 48U) | 1U);  // never 0: 0 is empty
-  const size_t first = hash & bucket_mask_;
-  // An odd multiplier spreads the tag; the xor makes the pair symmetric and never the same bucket twice.
-  const size_t distance = ((tag * 0x9e3779b97f4a7c15ULL >> 32U) | 1U) & bucket_mask_;
-  return {first, first ^ distance, tag};
+}  // namespace
+
+FlowTable::FlowTable(size_t flows_max, HashKey key)
+    : key_(key),
+      flows_max_(std::bit_ceil(flows_max)),
+      bucket_mask_(buckets_for(flows_max_) - 1),
+      tags_(bucket_mask_ + 1),
+      entries_((bucket_mask_ + 1) * kStride) {
+  CHECK(flows_max >= 1);
+}
+
+uint32_t FlowTable::ways_with(const Tags& tags, uint16_t tag) {
+  constexpr uint32_t kAllWays = (1U << kWays) - 1;
+#ifdef __SSE2__
+  const auto* lanes = reinterpret_cast<const __m128i*>(&tags);
+  const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
+  const auto half = [&](int lane) {
+    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane), wanted);
+    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane + 1), wanted);
+    return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+  };
+  return (half(0) | half(2) << 16U) & kAllWays;
+#else
+  uint32_t ways = 0;
+  for (size_t way = 0; way < kWays; ++way) ways |= (tags.way[way] == tag ? 1U : 0U) << way;
+  return ways & kAllWays;
+#endif
+}
+
+FlowEntry* FlowTable::candidate_at(const Place& at) {
+  const uint32_t ways = ways_with(tags_[at.bucket], at.tag);
+  if (ways == 0) return nullptr;
+  FlowEntry* entry = &entries_[at.bucket * kStride + static_cast<size_t>(std::countr_zero(ways))];
+  __builtin_prefetch(entry, 1);
+  return entry;
 }
 
 FlowEntry* FlowTable::find_in(size_t bucket, uint16_t tag, const FlowKey& key) {
-  for (size_t way = 0; way < kWays; ++way) {
-    if (tags_[bucket].way[way] != tag) continue;
-    FlowEntry& entry = entries_[bucket * kWays + way];
+  for (uint32_t ways = ways_with(tags_[bucket], tag); ways != 0; ways &= ways - 1) {
+    FlowEntry& entry = entries_[bucket * kStride + static_cast<size_t>(std::countr_zero(ways))];
     if (entry.key == key) return &entry;
   }
   return nullptr;
 }
 
-FlowEntry* FlowTable::find(const FlowKey& key) {
-  const Place at = place(key);
-  if (FlowEntry* entry = find_in(at.first, at.tag, key)) return entry;
-  return find_in(at.second, at.tag, key);
+FlowEntry* FlowTable::find(const Place& at, const FlowKey& key) {
+  if (FlowEntry* entry = find_in(at.bucket, at.tag, key)) return entry;
+  return tags_[at.bucket].sent_away == 0 ? nullptr : find_in(second_bucket(at), at.tag, key);
 }
 
-size_t FlowTable::used_in(size_t bucket) const {
-  const auto& ways = tags_[bucket].way;
-  return kWays - static_cast<size_t>(std::count(ways.begin(), ways.end(), uint16_t{0}));
-}
-
-FlowEntry* FlowTable::insert(const FlowKey& key) {
-  if (size_ >= flows_max_) return nullptr;
-  const Place at = place(key);
-  const size_t bucket = used_in(at.first) <= used_in(at.second) ? at.first : at.second;
-  auto& ways = tags_[bucket].way;
-  const auto free = std::find(ways.begin(), ways.end(), uint16_t{0});
-  if (free == ways.end()) return nullptr;
-  *free = at.tag;
-  FlowEntry& entry = entries_[bucket * kWays + static_cast<size_t>(free - ways.begin())];
+FlowEntry* FlowTable::insert_in(size_t bucket, uint16_t tag, const FlowKey& key) {
+  const uint32_t free = ways_with(tags_[bucket], 0);
+  if (free == 0) return nullptr;
+  const auto way = static_cast<size_t>(std::countr_zero(free));
+  tags_[bucket].way[way] = tag;
+  FlowEntry& entry = entries_[bucket * kStride + way];
   entry = FlowEntry{};
   entry.key = key;
   ++size_;
   return &entry;
 }
 
+FlowEntry* FlowTable::insert(const Place& at, const FlowKey& key) {
+  if (size_ >= flows_max_) return nullptr;
+  if (FlowEntry* entry = insert_in(at.bucket, at.tag, key)) return entry;
+  FlowEntry* entry = insert_in(second_bucket(at), at.tag, key);
+  if (entry != nullptr) ++tags_[at.bucket].sent_away;
+  return entry;
+}
+
 void FlowTable::erase(FlowEntry* entry) {
   const size_t index = index_of(entry);
-  uint16_t& tag = tags_[index / kWays].way[index % kWays];
+  const size_t bucket = index / kStride;
+  uint16_t& tag = tags_[bucket].way[index % kStride];
   CHECK(tag != 0);
+  // Where it stands is its first bucket or its second.
+  const size_t first = place(entry->key).bucket;
+  if (first != bucket) --tags_[first].sent_away;
   tag = 0;
+  entry->key = kNoFlow;
   --size_;
 }
 

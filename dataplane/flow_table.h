@@ -3,16 +3,30 @@
 
 // The flow table of one worker: from a FlowKey to the instance that owns the flow, for life.
 //
-// Shape: two arrays of buckets. A bucket has eight flows: their tags (15 bits of the hash each) lie together
-// in 16 bytes, so that one cache line tells whether a flow can be there; the entries lie in the other array.
-// A flow may stand in one of two buckets, both named by its hash; it is put into the emptier one. Lookup
-// reads at most two lines of tags and, but for tag collisions, one entry. Keyed hash (siphash.h). Capacity is
-// fixed at start; insert() fails when both buckets are full, which starts at a load of about nine tenths, so
-// twice as many places are made as flows are promised.
+// Shape: buckets of 31 flows. The tags of a bucket (15 bits of the hash each) fill one cache line together
+// with a count, so that this line tells whether a flow can be there; the entries, 32 bytes each, lie in an
+// array of their own. A flow stands in the bucket that its hash names; only when that one is full it stands
+// in a second one, also named by the hash, and the first one counts how many it sent away. So a look-up reads
+// one line of tags (two if the first bucket has sent flows away) and, but for tag collisions, one entry.
+// Keyed hash (siphash.h): a client that does not know the key cannot choose flows that fall into one bucket.
+// Capacity is fixed at start and the memory is touched then; at half load, for which it is made, about one
+// bucket in ten thousand is full, and two full buckets do not meet. insert() fails at the limit, or when they
+// do.
 //
 //   hash: [ tag 15 | …… ] → bucket a = hash mod buckets, bucket b = a xor f(tag)
 //
-// Invariants: a key stands in the table at most once; tag 0 means empty; size() counts the entries.
+// In bulk, with every line fetched ahead:
+//
+//   for each: at = place(key), prefetch(at)              the line of tags
+//   for each: candidate = candidate_at(at), prefetch it  the line of the entry
+//   for each: find(at, key, candidate)
+//
+// A candidate is a guess that stays valid to ask about whatever happens in between: an erased entry has no
+// key, so candidate->key == key says that this is the entry, and anything else leads to the full look-up. So
+// packets of one burst may insert and erase flows of its later packets.
+//
+// Invariants: a key stands in the table at most once; tag 0 means empty; size() counts the entries; no entry
+// moves.
 // One thread only. No DPDK.
 #pragma once
 
@@ -20,8 +34,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
+#include "dataplane/huge_array.h"
 #include "dataplane/siphash.h"
 #include "flow_key.h"
 #include "ids.h"
@@ -43,7 +57,7 @@ inline constexpr uint8_t kFlowReset = 0x08;       // the client reset it, or som
 inline constexpr uint8_t kFlowOwesAnswer = 0x20;  // the client has sent data since the guest last did
 inline constexpr uint8_t kFlowHoldsSyn = 0x04;    // guest_next names the parked copy of its SYN
 
-struct FlowEntry {
+struct alignas(32) FlowEntry {
   FlowKey key;
   Generation generation;    // of the instance in `slot`
   uint32_t last_seen = 0;   // coarse time, see flow_time()
@@ -68,15 +82,34 @@ constexpr uint32_t flow_duration(uint64_t ns) {
 
 class FlowTable {
  public:
-  static constexpr size_t kWays = 8;
+  static constexpr size_t kWays = 31;
+  struct Place {
+    size_t bucket;
+    uint16_t tag;
+  };
 
   // Room for `flows_max` flows (rounded up to a power of two); more are refused by insert().
   FlowTable(size_t flows_max, HashKey key);
 
+  [[nodiscard]] Place place(const FlowKey& key) const {
+    const uint64_t hash = siphash13(key_, key.as_integer());
+    // The tag is never 0, which is empty.
+    return {hash & bucket_mask_, static_cast<uint16_t>((hash >> 48U) | 1U)};
+  }
+  void prefetch(const Place& at) const { __builtin_prefetch(&tags_[at.bucket]); }
+  // Where a flow of that place probably stands, prefetched; nullptr: probably nowhere.
+  [[nodiscard]] FlowEntry* candidate_at(const Place& at);
+
   // nullptr: not there. The pointer is good until the entry is erased.
-  [[nodiscard]] FlowEntry* find(const FlowKey& key);
+  [[nodiscard]] FlowEntry* find(const Place& at, const FlowKey& key, FlowEntry* candidate) {
+    if (candidate != nullptr && candidate->key == key) return candidate;
+    return find(at, key);
+  }
+  [[nodiscard]] FlowEntry* find(const Place& at, const FlowKey& key);
+  [[nodiscard]] FlowEntry* find(const FlowKey& key) { return find(place(key), key); }
   // A fresh entry for a key that is not in the table; nullptr: full (a normal case, to be counted).
-  [[nodiscard]] FlowEntry* insert(const FlowKey& key);
+  [[nodiscard]] FlowEntry* insert(const Place& at, const FlowKey& key);
+  [[nodiscard]] FlowEntry* insert(const FlowKey& key) { return insert(place(key), key); }
   void erase(FlowEntry* entry);
 
   // Calls visit(entry) for every entry of `buckets` buckets from `cursor` on; visit may erase that entry.
@@ -87,31 +120,34 @@ class FlowTable {
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] size_t flows_max() const { return flows_max_; }
   [[nodiscard]] size_t bucket_count() const { return bucket_mask_ + 1; }
-  // Position of an entry in the table, stable while it stands there.
+  // Position of an entry in the table, stable while it stands there, below bucket_count() * kStride.
+  static constexpr size_t kStride = 32;
   [[nodiscard]] size_t index_of(const FlowEntry* entry) const {
-    return static_cast<size_t>(entry - entries_.get());
+    return static_cast<size_t>(entry - entries_.data());
   }
 
  private:
-  struct Place {
-    size_t first;
-    size_t second;
-    uint16_t tag;
-  };
-  struct Tags {
+  struct alignas(64) Tags {
     std::array<uint16_t, kWays> way;
+    uint16_t sent_away;  // flows of this bucket that stand in their second one
   };
+  static_assert(sizeof(Tags) == 64 && kStride > kWays);
 
-  [[nodiscard]] Place place(const FlowKey& key) const;
+  // Bit w: way w of the bucket has this tag.
+  [[nodiscard]] static uint32_t ways_with(const Tags& tags, uint16_t tag);
+  [[nodiscard]] size_t second_bucket(const Place& at) const {
+    // An odd multiplier spreads the tag; the xor makes the pair symmetric and never the same bucket twice.
+    return at.bucket ^ (((at.tag * 0x9e3779b97f4a7c15ULL >> 32U) | 1U) & bucket_mask_);
+  }
   [[nodiscard]] FlowEntry* find_in(size_t bucket, uint16_t tag, const FlowKey& key);
-  [[nodiscard]] size_t used_in(size_t bucket) const;
+  [[nodiscard]] FlowEntry* insert_in(size_t bucket, uint16_t tag, const FlowKey& key);
 
   const HashKey key_;
   size_t flows_max_;
   size_t bucket_mask_;
   size_t size_ = 0;
-  std::unique_ptr<Tags[]> tags_;
-  std::unique_ptr<FlowEntry[]> entries_;
+  HugeArray<Tags> tags_;
+  HugeArray<FlowEntry> entries_;
 };
 
 template <typename Visit>
@@ -119,7 +155,7 @@ size_t FlowTable::sweep(size_t cursor, size_t buckets, Visit&& visit) {
   const size_t end = std::min(cursor + buckets, bucket_count());
   for (size_t bucket = cursor; bucket < end; ++bucket) {
     for (size_t way = 0; way < kWays; ++way) {
-      if (tags_[bucket].way[way] != 0) visit(entries_[bucket * kWays + way]);
+      if (tags_[bucket].way[way] != 0) visit(entries_[bucket * kStride + way]);
     }
   }
   return end == bucket_count() ? 0 : end;

@@ -13,6 +13,8 @@ namespace {
 // Packets rarely wait for housekeeping, decisions do: every turn when idle, every sixteenth under load.
 constexpr uint64_t kHousekeepingTurns = 16;
 constexpr uint64_t kLoadIntervalNs = kNsPerMs;
+// Guests that take nothing are asked again in turns: each costs an attempt.
+constexpr size_t kStuckLooks = 16;
 
 }  // namespace
 
@@ -27,7 +29,7 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       flows_(options.config.flows_max, options.flow_hash_key),
       hold_(options.services, options.held_syns_max),
       slots_(options.slots) {
-  polled_.reserve(options.slots);
+  for (auto* slots : {&polled_, &hot_, &fresh_, &stuck_}) slots->reserve(options.slots);
   // An instance is swept when its port dies, or when it leaves the table; its successor may be, too, before
   // the first sweep is over.
   sweeps_.reserve(2 * options.slots);
@@ -48,16 +50,19 @@ Worker::~Worker() {
     for (HeldSyn* syn = hold_.first_offered(service); syn != nullptr; syn = hold_.next(syn)) release(syn);
   }
   for (uint16_t i = 0; i < to_clients_count_; ++i) drop(to_clients_[i], DropReason::k_shutdown);
+  free_sent();
 }
 
 bool Worker::turn(uint64_t now_ns) {
   now_ns_ = now_ns;
   board_.worker.turns.increment();
-  bool busy = receive_from_clients();
-  busy |= receive_from_guests();
+  const bool clients_came = receive_from_clients();
+  const bool busy = receive_from_guests(clients_came) || clients_came;
   flush_to_guests();
   transmit();
   if (!busy || board_.worker.turns.get() % kHousekeepingTurns == 0) housekeeping();
+  free_sent();
+  idle_turns_ = busy ? 0 : idle_turns_ + 1;
   if (!busy) board_.worker.idle_turns.increment();
   return busy;
 }
@@ -75,29 +80,56 @@ void Worker::housekeeping() {
 }
 
 void Worker::flush_to_guests() {
-  for (const SlotIndex index : polled_) {
-    SlotState& slot = slots_[index.value];
-    if (!slot.queue.empty()) flush_slot(index, slot);
+  for (size_t looks = std::min(stuck_.size(), kStuckLooks); looks > 0; --looks) {
+    if (stuck_next_ >= stuck_.size()) stuck_next_ = 0;
+    const SlotIndex index = stuck_[stuck_next_];
+    if (!flush_slot(index, slots_[index.value])) {
+      ++stuck_next_;
+      continue;
+    }
+    slots_[index.value].to_flush = false;
+    stuck_[stuck_next_] = stuck_.back();
+    stuck_.pop_back();
   }
+  for (const SlotIndex index : fresh_) {
+    SlotState& slot = slots_[index.value];
+    slot.to_flush = !flush_slot(index, slot);
+    if (slot.to_flush) stuck_.push_back(index);
+  }
+  fresh_.clear();
 }
 
-void Worker::flush_slot(SlotIndex index, SlotState& slot) {
+// Whether its queue is empty now.
+bool Worker::flush_slot(SlotIndex index, SlotState& slot) {
+  if (slot.queue.empty()) return true;
+  if (!slot.alive()) return false;  // on standby, its device taken down: what came for it waits
   SlotLoad& load = board_.slot(index);
-  while (!slot.queue.empty()) {
+  becomes_hot(index, slot);
+  slot.touched = true;
+  do {
     const auto count = static_cast<uint16_t>(std::min<uint32_t>(slot.queue.contiguous(), kBurst));
     rte_mbuf** packets = slot.queue.front();
-    uint64_t bytes = 0;
     const uint16_t sent = slot.port->to_guest(packets, count);
-    for (uint16_t i = 0; i < sent; ++i) bytes += packets[i]->pkt_len;
-    rte_pktmbuf_free_bulk(packets, sent);
+    if (sent_count_ + sent > sent_.size()) free_sent();
+    uint64_t bytes = 0;
+    for (uint16_t i = 0; i < sent; ++i) {
+      bytes += packets[i]->pkt_len;
+      sent_[sent_count_++] = packets[i];
+    }
     slot.queue.pop(sent);
     load.packets_to_guest.add(sent);
     load.bytes_to_guest.add(bytes);
     board_.worker.packets_to_guest.add(sent);
     board_.worker.held_packets.subtract(sent);
-    slot.touched = true;
-    if (sent < count) return;  // the guest's ring is full: the rest waits for its next buffers
-  }
+    if (sent < count) return false;  // the guest's ring is full: the rest waits for its next buffers
+  } while (!slot.queue.empty());
+  return true;
+}
+
+// What guests got was copied into their rings.
+void Worker::free_sent() {
+  rte_pktmbuf_free_bulk(sent_.data(), sent_count_);
+  sent_count_ = 0;
 }
 
 void Worker::queue_to_guest(SlotIndex index, rte_mbuf* packet) {
@@ -112,6 +144,9 @@ void Worker::queue_to_guest(SlotIndex index, rte_mbuf* packet) {
     return;
   }
   board_.worker.held_packets.increment();
+  if (slot.to_flush) return;
+  slot.to_flush = true;
+  fresh_.push_back(index);  // within what was reserved at start
 }
 
 void Worker::send_to_client(rte_mbuf* packet) {

@@ -39,6 +39,7 @@
 #include "dataplane/guest_port.h"
 #include "dataplane/hold_queue.h"
 #include "dataplane/nic_port.h"
+#include "dataplane/packet_burst.h"
 #include "dataplane/packet_queue.h"
 #include "dataplane/parse.h"
 #include "dataplane/rewrite.h"
@@ -49,8 +50,6 @@
 #include "steering_table.h"
 
 namespace cheshire {
-
-inline constexpr uint16_t kBurst = 32;
 
 // A SYN that was offered to an instance which is not ready yet …
 inline constexpr uint64_t kOfferAgainNs = 20 * kNsPerMs;           // … got no answer: once more
@@ -94,7 +93,7 @@ class Worker {
   [[nodiscard]] uint64_t downs_acknowledged() const { return downs_acknowledged_.observe(); }
 
  private:
-  struct SlotState {
+  struct alignas(64) SlotState {
     GuestPort* port = nullptr;  // its rings are up
     Generation generation;      // from the steering table; 0: nobody is expected here
     ServiceIndex service;
@@ -103,12 +102,15 @@ class Worker {
     bool ready = false;             // this generation's SYN-ACK was seen
     bool ready_unreported = false;  // … and is about to leave through the NIC
     bool soft_limit_told = false;
-    bool touched = false;  // since the last load publication
+    bool touched = false;      // since the last load publication
+    bool to_flush = false;     // its queue is in fresh_ or stuck_
+    bool hot = false;          // in hot_
+    uint16_t empty_looks = 0;  // since packets came or went last, while it is hot
     uint32_t in_flight = 0;
     uint32_t owing = 0;           // flows with kFlowOwesAnswer
     uint64_t probe_again_ns = 0;  // when our own probe is due, while it is not ready
     HeldSyn* offered = nullptr;   // the SYN whose answer will make it ready
-    PacketQueue queue;
+    PacketQueue queue;            // behind what each packet needs: a line of its own
 
     // There is an instance; on standby its port may be down for a while.
     [[nodiscard]] bool exists() const { return generation.value != 0 && !dead; }
@@ -122,7 +124,9 @@ class Worker {
   // worker.cc: the round
   void housekeeping();
   void flush_to_guests();
-  void flush_slot(SlotIndex index, SlotState& slot);
+  [[nodiscard]] bool flush_slot(SlotIndex index, SlotState& slot);
+  void free_sent();
+  void becomes_hot(SlotIndex index, SlotState& slot);
   void transmit();
   void report_ready();
   void send_to_client(rte_mbuf* packet);
@@ -133,8 +137,8 @@ class Worker {
 
   // worker_from_client.cc
   bool receive_from_clients();
-  void client_packet(rte_mbuf* packet, ParsedPacket& parsed);
-  void client_segment(rte_mbuf* packet, ParsedPacket& parsed);
+  void act_on_clients();
+  void segment_without_service(rte_mbuf* packet, const ParsedPacket& parsed);
   void segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
   void segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
   void segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow);
@@ -145,9 +149,10 @@ class Worker {
   void answer_with_reset(rte_mbuf* packet, const ParsedPacket& parsed);
 
   // worker_from_guest.cc
-  bool receive_from_guests();
-  void guest_packet(SlotIndex index, rte_mbuf* packet);
-  void guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
+  bool receive_from_guests(bool clients_came);
+  [[nodiscard]] bool take_from_guest(SlotIndex index, SlotState& slot);
+  void act_on_guest(SlotIndex index);
+  void guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry* flow);
   void guest_segment_without_flow(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
   void note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPacket& parsed, const TcpHeader& tcp);
   void became_ready(SlotIndex index, uint64_t syn_seen_ns, uint64_t syn_delivered_ns);
@@ -208,8 +213,21 @@ class Worker {
   HoldQueue hold_;
   std::vector<SlotState> slots_;
   std::vector<SlotIndex> polled_;  // slots whose instance is alive
+  // Which of them are looked at when (worker_from_guest.cc): those that a packet went to or came from lately
+  // …
+  std::vector<SlotIndex> hot_;
+  size_t hot_next_ = 0;
+  size_t polled_next_ = 0;  // … and all of them, in turns
+  // Slots with packets in their queue: of this turn, and those whose guest has not taken them.
+  std::vector<SlotIndex> fresh_;
+  std::vector<SlotIndex> stuck_;
+  size_t stuck_next_ = 0;
   std::vector<Sweep> sweeps_;
 
+  PacketBurst burst_;
+  std::array<rte_mbuf*, 4 * kBurst> sent_{};  // copied into guests' rings, to be freed together
+  uint32_t sent_count_ = 0;
+  uint32_t idle_turns_ = 0;  // in a row
   std::array<rte_mbuf*, 4 * kBurst> to_clients_{};
   uint16_t to_clients_count_ = 0;
   uint32_t ready_unreported_ = 0;  // slots whose first SYN-ACK is in to_clients_

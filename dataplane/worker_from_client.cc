@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// From the NIC: parse the burst, then classify each packet and give it to its flow's instance, to an instance
-// that steering picks, to the hold queue, or back to the client as an answer.
-#include <rte_mbuf.h>
-#include <rte_prefetch.h>
-
+// From the NIC: each packet of a burst that was parsed, classified and looked up (packet_burst.h) goes to its
+// flow's instance, to an instance that steering picks, to the hold queue, or back to the client as an answer.
 #include <cstring>
 
 #include "dataplane/answer.h"
+#include "dataplane/packet_bytes.h"
 #include "dataplane/worker.h"
 
 namespace cheshire {
 namespace {
-
-uint8_t* bytes_of(rte_mbuf* packet) {
-  return rte_pktmbuf_mtod(packet, uint8_t*);
-}
 
 // Takes the VLAN tag out: guests live on an untagged network of their own.
 void strip_vlan(rte_mbuf* packet, ParsedPacket& parsed) {
@@ -28,11 +22,6 @@ void strip_vlan(rte_mbuf* packet, ParsedPacket& parsed) {
   }
 }
 
-void set_length(rte_mbuf* packet, uint16_t length) {
-  packet->data_len = length;
-  packet->pkt_len = length;
-}
-
 bool is_new_syn(const ParsedPacket& parsed) {
   return (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
 }
@@ -40,68 +29,52 @@ bool is_new_syn(const ParsedPacket& parsed) {
 }  // namespace
 
 bool Worker::receive_from_clients() {
-  std::array<rte_mbuf*, kBurst> packets;
-  const uint16_t count = nic_.receive(packets.data(), kBurst);
-  if (count == 0) return false;
-  board_.worker.nic_rx_packets.add(count);
-  for (uint16_t i = 0; i < count; ++i) rte_prefetch0(bytes_of(packets[i]));
-
-  std::array<ParsedPacket, kBurst> parsed;
-  for (uint16_t i = 0; i < count; ++i) {
-    if (packets[i]->nb_segs != 1) {
-      parsed[i].reason = DropReason::k_oversize;
-      continue;
-    }
-    parsed[i] = parse_frame({bytes_of(packets[i]), packets[i]->data_len}, nic_.checksums(packets[i]));
-  }
-  for (uint16_t i = 0; i < count; ++i) client_packet(packets[i], parsed[i]);
+  burst_.count = nic_.receive(burst_.packets.data(), kBurst);
+  if (burst_.count == 0) return false;
+  board_.worker.nic_rx_packets.add(burst_.count);
+  parse_from_clients(burst_, nic_);
+  classify_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_.mac());
+  look_up(burst_, flows_);
+  act_on_clients();
   return true;
 }
 
-void Worker::client_packet(rte_mbuf* packet, ParsedPacket& parsed) {
-  if (parsed.kind == PacketKind::kDrop) return drop(packet, parsed.reason);
-  if (table_ == nullptr) return drop(packet, DropReason::k_not_ours);
-  uint8_t* frame = bytes_of(packet);
-  const auto& ethernet = header_at<EthernetHeader>(frame, 0);
-  const bool to_us = ethernet.destination == nic_.mac();
-
-  switch (parsed.kind) {
-    case PacketKind::kDrop:
-      return;
-    case PacketKind::kArp:
-      if (!to_us && !(ethernet.destination == kBroadcastMac)) return drop(packet, DropReason::k_other_mac);
-      if (!table_->value.is_vip(header_at<ArpHeader>(frame, parsed.l3_offset).target_ip)) {
-        return drop(packet, DropReason::k_not_ours);
+void Worker::act_on_clients() {
+  for (uint16_t i = 0; i < burst_.count; ++i) {
+    rte_mbuf* packet = burst_.packets[i];
+    ParsedPacket& parsed = burst_.parsed[i];
+    switch (burst_.steps[i]) {
+      case Step::kSegment: {
+        const FlowKey& key = burst_.keys[i];
+        if (FlowEntry* flow = flows_.find(burst_.places[i], key, burst_.candidates[i])) {
+          segment_of_flow(packet, parsed, *flow);
+        } else {
+          segment_without_flow(packet, parsed, key);
+        }
+        break;
       }
-      make_arp_reply(frame, parsed, nic_.mac());
-      return send_to_client(packet);
-    case PacketKind::kIcmpEcho:
-      if (!to_us) return drop(packet, DropReason::k_other_mac);
-      if (!table_->value.is_vip(header_at<Ipv4Header>(frame, parsed.l3_offset).destination)) {
-        return drop(packet, DropReason::k_not_ours);
-      }
-      make_echo_reply(frame, parsed, nic_.mac());
-      return send_to_client(packet);
-    case PacketKind::kTcp:
-      if (!to_us) return drop(packet, DropReason::k_other_mac);
-      return client_segment(packet, parsed);
+      case Step::kDrop:
+        drop(packet, parsed.reason);
+        break;
+      case Step::kNoService:
+        segment_without_service(packet, parsed);
+        break;
+      case Step::kAnswerArp:
+        make_arp_reply(bytes_of(packet), parsed, nic_.mac());
+        send_to_client(packet);
+        break;
+      case Step::kAnswerEcho:
+        make_echo_reply(bytes_of(packet), parsed, nic_.mac());
+        send_to_client(packet);
+        break;
+    }
   }
 }
 
-void Worker::client_segment(rte_mbuf* packet, ParsedPacket& parsed) {
-  const uint8_t* frame = bytes_of(packet);
-  const auto& ip = header_at<Ipv4Header>(frame, parsed.l3_offset);
-  const auto& tcp = header_at<TcpHeader>(frame, parsed.l4_offset);
-  const auto service = table_->value.find(ip.destination, tcp.destination_port);
-  if (!service) {
-    if (!table_->value.is_vip(ip.destination)) return drop(packet, DropReason::k_not_ours);
-    if ((parsed.tcp_flags & kTcpRst) != 0) return drop(packet, DropReason::k_no_flow_reset);
-    board_.worker.resets_no_service.increment();
-    return answer_with_reset(packet, parsed);
-  }
-  const FlowKey key{ip.source, tcp.source_port, *service};
-  if (FlowEntry* flow = flows_.find(key)) return segment_of_flow(packet, parsed, *flow);
-  segment_without_flow(packet, parsed, key);
+void Worker::segment_without_service(rte_mbuf* packet, const ParsedPacket& parsed) {
+  if ((parsed.tcp_flags & kTcpRst) != 0) return drop(packet, DropReason::k_no_flow_reset);
+  board_.worker.resets_no_service.increment();
+  answer_with_reset(packet, parsed);
 }
 
 void Worker::segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key) {
@@ -129,7 +102,7 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
   const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
   if (!is_new_syn(parsed)) flow.last_seen = flow_time(now_ns_);
   if (!(flow.client_mac == ethernet.source)) flow.client_mac = ethernet.source;
-  flow.vlan_tci = parsed.vlan_tci;
+  if (flow.vlan_tci != parsed.vlan_tci) flow.vlan_tci = parsed.vlan_tci;
   if ((parsed.tcp_flags & kTcpRst) != 0) {
     if ((flow.flags & kFlowHoldsSyn) != 0) {
       HeldSyn* syn = held_syn_of(flow);

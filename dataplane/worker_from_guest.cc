@@ -4,19 +4,25 @@
 // From the guests: a guest is hostile until each packet has shown otherwise. It may speak from its own MAC,
 // address and port only, and only in flows that it was given.
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/answer.h"
+#include "dataplane/packet_bytes.h"
 #include "dataplane/worker.h"
 
 namespace cheshire {
 namespace {
 
-uint8_t* bytes_of(rte_mbuf* packet) {
-  return rte_pktmbuf_mtod(packet, uint8_t*);
-}
+// How many guests' rings are looked at in a turn. An empty look costs some ten nanoseconds, so a thousand
+// guests cannot all be looked at each time; those that packets went to or came from lately are asked first.
+constexpr size_t kHotLooksUnderLoad = 16;  // while packets of clients come in; else every hot one
+constexpr size_t kQuietLooksUnderLoad = 4;
+constexpr size_t kQuietLooks = 16;       // in a turn without packets of clients
+constexpr size_t kQuietLooksIdle = 128;  // after some turns without anything to do
+constexpr uint32_t kIdleTurns = 64;
+constexpr uint16_t kEmptyLooksUntilQuiet = 4096;
 
 // Makes room for a VLAN tag behind the addresses and writes it. False: no headroom.
 bool insert_vlan(rte_mbuf* packet, uint16_t tci) {
@@ -39,68 +45,91 @@ bool sequence_after(uint32_t a, uint32_t b) {
 
 }  // namespace
 
-bool Worker::receive_from_guests() {
+bool Worker::receive_from_guests(bool clients_came) {
   bool busy = false;
-  std::array<rte_mbuf*, kBurst> packets;
-  for (const SlotIndex index : polled_) {
+  for (size_t looks = clients_came ? std::min(hot_.size(), kHotLooksUnderLoad) : hot_.size(); looks > 0;
+       --looks) {
+    if (hot_next_ >= hot_.size()) hot_next_ = 0;
+    const SlotIndex index = hot_[hot_next_];
     SlotState& slot = slots_[index.value];
-    const uint16_t count = slot.port->from_guest(options_.pool, packets.data(), kBurst);
-    if (count == 0) continue;
-    busy = true;
-    slot.touched = true;
-    SlotLoad& load = board_.slot(index);
-    load.packets_from_guest.add(count);
-    board_.worker.packets_from_guest.add(count);
-    uint64_t bytes = 0;
-    for (uint16_t i = 0; i < count; ++i) {
-      rte_prefetch0(bytes_of(packets[i]));
-      bytes += packets[i]->pkt_len;
+    if (slot.alive()) {
+      if (take_from_guest(index, slot)) {
+        busy = true;
+        slot.empty_looks = 0;
+      }
+      if (++slot.empty_looks < kEmptyLooksUntilQuiet) {
+        ++hot_next_;
+        continue;
+      }
     }
-    load.bytes_from_guest.add(bytes);
-    for (uint16_t i = 0; i < count; ++i) guest_packet(index, packets[i]);
+    slot.hot = false;
+    hot_[hot_next_] = hot_.back();
+    hot_.pop_back();
+  }
+
+  size_t looks = idle_turns_ >= kIdleTurns ? kQuietLooksIdle : kQuietLooks;
+  if (clients_came) looks = kQuietLooksUnderLoad;
+  for (looks = std::min(looks, polled_.size()); looks > 0; --looks) {
+    if (polled_next_ >= polled_.size()) polled_next_ = 0;
+    const SlotIndex index = polled_[polled_next_++];
+    SlotState& slot = slots_[index.value];
+    if (slot.hot || !take_from_guest(index, slot)) continue;
+    busy = true;
+    becomes_hot(index, slot);
   }
   return busy;
 }
 
-void Worker::guest_packet(SlotIndex index, rte_mbuf* packet) {
-  const auto refuse = [&](DropReason reason) {
-    board_.slot(index).drops.increment();
-    drop(packet, reason);
-  };
-  if (packet->nb_segs != 1) return refuse(DropReason::k_oversize);
-  // The client checks the sums; a guest that sends wrong ones harms only itself.
-  const ParsedPacket parsed = parse_frame({bytes_of(packet), packet->data_len}, {.ipv4 = true, .l4 = true});
-  const auto& ethernet = header_at<EthernetHeader>(bytes_of(packet), 0);
+void Worker::becomes_hot(SlotIndex index, SlotState& slot) {
+  slot.empty_looks = 0;
+  if (slot.hot) return;
+  slot.hot = true;
+  hot_.push_back(index);  // within what was reserved at start
+}
 
-  switch (parsed.kind) {
-    case PacketKind::kDrop:
-    case PacketKind::kIcmpEcho:
-      return refuse(DropReason::k_guest_bad_packet);
-    case PacketKind::kArp:
-      // Whoever it asks for, we are its whole network.
-      if (!(ethernet.source == kGuestMac)) return refuse(DropReason::k_guest_spoofed);
-      if (parsed.vlan_tci != kNoVlan) return refuse(DropReason::k_guest_bad_packet);
-      make_arp_reply(bytes_of(packet), parsed, kGatewayMac);
-      return queue_to_guest(index, packet);
-    case PacketKind::kTcp:
-      if (parsed.vlan_tci != kNoVlan) return refuse(DropReason::k_guest_bad_packet);
-      return guest_segment(index, packet, parsed);
+bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
+  burst_.count = slot.port->from_guest(options_.pool, burst_.packets.data(), kBurst);
+  if (burst_.count == 0) return false;
+  slot.touched = true;
+  uint64_t bytes = 0;
+  for (uint16_t i = 0; i < burst_.count; ++i) bytes += burst_.packets[i]->pkt_len;
+  SlotLoad& load = board_.slot(index);
+  load.packets_from_guest.add(burst_.count);
+  load.bytes_from_guest.add(bytes);
+  board_.worker.packets_from_guest.add(burst_.count);
+  parse_from_guest(burst_);
+  classify_from_guest(burst_, table_->value.service(slot.service), slot.service);
+  look_up(burst_, flows_);
+  act_on_guest(index);
+  return true;
+}
+
+void Worker::act_on_guest(SlotIndex index) {
+  for (uint16_t i = 0; i < burst_.count; ++i) {
+    rte_mbuf* packet = burst_.packets[i];
+    const ParsedPacket& parsed = burst_.parsed[i];
+    switch (burst_.steps[i]) {
+      case Step::kSegment:
+        guest_segment(index, packet, parsed,
+                      flows_.find(burst_.places[i], burst_.keys[i], burst_.candidates[i]));
+        break;
+      case Step::kAnswerArp:
+        make_arp_reply(bytes_of(packet), parsed, kGatewayMac);
+        queue_to_guest(index, packet);
+        break;
+      case Step::kDrop:
+      case Step::kAnswerEcho:  // for clients only
+      case Step::kNoService:
+        board_.slot(index).drops.increment();
+        drop(packet, parsed.reason);
+        break;
+    }
   }
 }
 
-void Worker::guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed) {
+// `flow`: nullptr if there is none.
+void Worker::guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry* flow) {
   const SlotState& slot = slots_[index.value];
-  const SteeringService& service = table_->value.service(slot.service);
-  const uint8_t* frame = bytes_of(packet);
-  const auto& ethernet = header_at<EthernetHeader>(frame, 0);
-  const auto& ip = header_at<Ipv4Header>(frame, parsed.l3_offset);
-  const auto& tcp = header_at<TcpHeader>(frame, parsed.l4_offset);
-  if (!(ethernet.source == kGuestMac) || !(ip.source == service.guest_ip) ||
-      !(tcp.source_port == service.guest_port)) {
-    board_.slot(index).drops.increment();
-    return drop(packet, DropReason::k_guest_spoofed);
-  }
-  FlowEntry* flow = flows_.find({ip.destination, tcp.destination_port, slot.service});
   if (flow == nullptr || flow->state == FlowState::kHeld || !(flow->slot == index) ||
       !(flow->generation == slot.generation)) {
     return guest_segment_without_flow(index, packet, parsed);
@@ -112,16 +141,14 @@ void Worker::guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket
     board_.slot(index).drops.increment();
     return drop(packet, DropReason::k_guest_early_reset);
   }
-  note_guest_segment(index, *flow, parsed, tcp);
+  note_guest_segment(index, *flow, parsed, header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset));
 
-  rte_mbuf* out = packet;
-  out->data_len = parsed.frame_length;
-  out->pkt_len = parsed.frame_length;
-  rewrites_[slot.service.value].from_guest(bytes_of(out), parsed, nic_.mac(), flow->client_mac);
-  if (flow->vlan_tci != kNoVlan && !insert_vlan(out, flow->vlan_tci)) {
-    return drop(out, DropReason::k_oversize);
+  set_length(packet, parsed.frame_length);
+  rewrites_[slot.service.value].from_guest(bytes_of(packet), parsed, nic_.mac(), flow->client_mac);
+  if (flow->vlan_tci != kNoVlan && !insert_vlan(packet, flow->vlan_tci)) {
+    return drop(packet, DropReason::k_oversize);
   }
-  send_to_client(out);
+  send_to_client(packet);
 }
 
 // What a segment says about its flow and its instance, before it leaves.
@@ -184,8 +211,7 @@ void Worker::guest_segment_without_flow(SlotIndex index, rte_mbuf* packet, const
 // So that the guest does not keep, and retransmit in, a connection that nobody has.
 void Worker::answer_guest_with_reset(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed) {
   const uint16_t length = make_reset_reply(bytes_of(packet), parsed);
-  packet->data_len = length;
-  packet->pkt_len = length;
+  set_length(packet, length);
   header_at<EthernetHeader>(bytes_of(packet), 0).source = kGatewayMac;
   queue_to_guest(index, packet);
 }

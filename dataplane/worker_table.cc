@@ -14,8 +14,8 @@ namespace cheshire {
 namespace {
 
 // Per housekeeping: enough to take a million flows away in some 100 rounds, few enough not to be felt.
-constexpr size_t kSweepBuckets = 2048;
-constexpr size_t kAgeBucketsMax = 1024;
+constexpr size_t kSweepBuckets = 512;
+constexpr size_t kAgeBucketsMax = 256;
 constexpr uint64_t kAgeRoundNs = kNsPerSecond;  // each flow is looked at once in that time
 
 }  // namespace

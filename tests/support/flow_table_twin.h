@@ -89,7 +89,7 @@ class FlowTableTwin {
       CHECK(places.insert(table_.index_of(&entry)).second);
     });
     CHECK(end == 0 && seen.size() == model_.size());
-    CHECK(places.empty() || *places.rbegin() < table_.bucket_count() * FlowTable::kWays);
+    CHECK(places.empty() || *places.rbegin() < table_.bucket_count() * FlowTable::kStride);
     for (const auto& [key, stamp] : model_) CHECK(table_.find(std::bit_cast<FlowKey>(key)) != nullptr);
   }
 

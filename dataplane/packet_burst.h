@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// A burst of packets, from the NIC or from one guest, on its way through the stages that change nothing: each
+// goes over the whole burst, so that memory which one packet waits for is fetched while others are worked on.
+//
+//   parse     what kind of packet it is; the bytes of all of them are prefetched first
+//   classify  whom it is for, or why not: Step; the flow keys of those that are for a service
+//   look_up   the flow table's lines of tags, then the lines of the entries
+//
+// What the packets do then, one after the other and in order, is Worker::act_on_clients() and
+// act_on_guest(): they may insert and erase flows of later packets of the burst, which the candidates survive
+// (flow_table.h).
+//
+// Stages are free functions; the burst belongs to the worker that calls them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/flow_table.h"
+#include "dataplane/parse.h"
+#include "flow_key.h"
+#include "net.h"
+#include "steering_table.h"
+
+struct rte_mbuf;
+
+namespace cheshire {
+
+class NicPort;
+
+inline constexpr uint16_t kBurst = 32;
+
+enum class Step : uint8_t {
+  kDrop,        // for parsed.reason
+  kAnswerArp,   // a client asks for one of our VIPs, or a guest for anybody
+  kAnswerEcho,  // a ping of one of our VIPs
+  kNoService,   // TCP to a VIP, but to no service's port
+  kSegment,     // TCP in a service: look its flow up
+};
+
+struct PacketBurst {
+  uint16_t count = 0;
+  std::array<rte_mbuf*, kBurst> packets;
+  std::array<ParsedPacket, kBurst> parsed;
+  std::array<Step, kBurst> steps;
+  // Of the segments only.
+  std::array<FlowKey, kBurst> keys;
+  std::array<FlowTable::Place, kBurst> places;
+  std::array<FlowEntry*, kBurst> candidates;
+};
+
+void parse_from_clients(PacketBurst& burst, const NicPort& nic);
+void parse_from_guest(PacketBurst& burst);
+// `table`: nullptr before the first one came; then everything is for nobody.
+void classify_from_clients(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac);
+// A guest of that service may speak from its own MAC, address and port only.
+void classify_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index);
+void look_up(PacketBurst& burst, FlowTable& flows);
+
+}  // namespace cheshire
