@@ -10,8 +10,7 @@
 #include <bit>
 #include <cstring>
 
-#include "dataplane/checksum.h"
-#include "net.h"
+#include "bench/syn_frame.h"
 #include "units.h"
 
 namespace cheshire {
@@ -20,60 +19,11 @@ namespace {
 constexpr uint32_t kBuffers = 4096;
 constexpr uint16_t kBurst = 32;
 constexpr uint64_t kResendNs = 50 * kNsPerMs;
-constexpr uint16_t kGuestTcpPort = 8080;
-constexpr uint16_t kFirstClientPort = 1024;
-constexpr uint64_t kClientPorts = 64000;
 constexpr uint32_t kIdleTurnsBeforeNap = 256;
-constexpr be32 kClientAddress{0x0a000001};  // 10.0.0.1
-constexpr be32 kGuestAddress{0x0a000002};   // grin's default
-
-struct Frame {
-  EthernetHeader ethernet;
-  Ipv4Header ip;
-  TcpHeader tcp;
-};
-static_assert(sizeof(Frame) == 54);
-
-uint16_t client_port(uint64_t number) {
-  return static_cast<uint16_t>(kFirstClientPort + number % kClientPorts);
-}
-
-Frame frame_to_guest(uint64_t number, uint8_t flags) {
-  Frame frame{};
-  frame.ethernet = {kGuestMac, kGatewayMac, be16(kEtherTypeIpv4)};
-  frame.ip.version_ihl = 0x45;
-  frame.ip.total_length = be16(sizeof frame.ip + sizeof frame.tcp);
-  frame.ip.flags_fragment = be16(kIpv4DontFragment);
-  frame.ip.ttl = 64;
-  frame.ip.protocol = kIpProtocolTcp;
-  frame.ip.source = kClientAddress;
-  frame.ip.destination = kGuestAddress;
-  frame.tcp.source_port = be16(client_port(number));
-  frame.tcp.destination_port = be16(kGuestTcpPort);
-  frame.tcp.sequence = be32(static_cast<uint32_t>(number) + (flags == kTcpRst ? 1 : 0));
-  frame.tcp.data_offset = 5 << 4;
-  frame.tcp.flags = flags;
-  frame.tcp.window = be16(65535);
-  const auto bytes_of = [](const auto& header) {
-    return std::span(reinterpret_cast<const uint8_t*>(&header), sizeof header);
-  };
-  const auto finished = [](uint64_t sum) {
-    return be16::from_raw(static_cast<uint16_t>(~checksum_fold(sum)));
-  };
-  frame.ip.checksum = finished(checksum_sum(bytes_of(frame.ip)));
-  frame.tcp.checksum =
-      finished(tcp_pseudo_header_sum(frame.ip.source, frame.ip.destination, sizeof frame.tcp) +
-               checksum_sum(bytes_of(frame.tcp)));
-  return frame;
-}
 
 bool is_syn_ack(const rte_mbuf* packet, uint64_t number) {
-  if (rte_pktmbuf_data_len(packet) < sizeof(Frame)) return false;
-  Frame frame;
-  std::memcpy(&frame, rte_pktmbuf_mtod(packet, const void*), sizeof frame);
-  return frame.ethernet.ether_type == be16(kEtherTypeIpv4) && frame.ip.protocol == kIpProtocolTcp &&
-         frame.tcp.flags == (kTcpSyn | kTcpAck) && frame.tcp.destination_port == be16(client_port(number)) &&
-         frame.tcp.acknowledgment == be32(static_cast<uint32_t>(number) + 1);
+  return cheshire::is_syn_ack({rte_pktmbuf_mtod(packet, const uint8_t*), rte_pktmbuf_data_len(packet)},
+                              number);
 }
 
 }  // namespace
@@ -191,7 +141,7 @@ bool BootBenchDataPlane::poll(Slot& slot) {
 void BootBenchDataPlane::send(Slot& slot, uint64_t number, uint8_t flags) {
   rte_mbuf* packet = rte_pktmbuf_alloc(pool_);
   if (packet == nullptr) return;
-  const Frame frame = frame_to_guest(number, flags);
+  const SynFrame frame = frame_to_guest(number, flags);
   char* to = rte_pktmbuf_append(packet, sizeof frame);
   std::memcpy(to, &frame, sizeof frame);
   const bool sent = slot.port->to_guest(&packet, 1) == 1;

@@ -7,7 +7,8 @@
 //  - PVH (ELF note 18, name "Xen"): 32-bit protected mode, paging off, as Xen's docs/misc/pvh.pandoc says.
 //  - Long mode (ELF note 1, name "Cheshire", 8-byte descriptor = entry address): 64-bit mode with CS = 0x08,
 //    null or flat SS/DS/ES, interrupts off, direction flag clear, and any identity map that covers the image.
-//    RBX and RDI both hold the address of the start info. RSP and the other registers may hold anything.
+//    RBX and RDI both hold the address of the start info, RSI the length of the command line in bytes without
+//    its final zero, or 0 if that must be counted. RSP and the other registers may hold anything.
 //    grin loads its own CR3, GDT and IDT at once, so the VMM's tables may be reused after the first exit.
 //
 // Guest RAM outside of the ELF segments reads as zero at entry (a fresh memfd does): grin clears nothing.

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,22 +20,27 @@
 namespace grin {
 
 [[nodiscard]] constexpr std::uint64_t add_sums(std::uint64_t left, std::uint64_t right) {
-  const std::uint64_t sum = left + right;
-  return sum + (sum < left ? 1 : 0);
+  std::uint64_t sum = 0;
+  const bool carry = __builtin_add_overflow(left, right, &sum);
+  return sum + (carry ? 1 : 0);
 }
 
 [[nodiscard]] std::uint64_t partial_checksum(std::span<const std::byte> bytes, std::uint64_t sum = 0);
 
 // The pseudo header of TCP (RFC 9293 3.1).
-[[nodiscard]] std::uint64_t pseudo_header_sum(std::uint32_t source, std::uint32_t destination,
-                                              std::uint8_t protocol, std::size_t size_bytes);
+[[nodiscard]] constexpr std::uint64_t pseudo_header_sum(std::uint32_t source, std::uint32_t destination,
+                                                        std::uint8_t protocol, std::size_t size_bytes) {
+  const auto size = static_cast<std::uint16_t>(size_bytes);
+  return std::uint64_t{__builtin_bswap32(source)} + __builtin_bswap32(destination) + __builtin_bswap16(size) +
+         (std::uint64_t{protocol} << 8);
+}
 
 [[nodiscard]] constexpr std::uint16_t finish_checksum(std::uint64_t sum) {
-  std::uint64_t folded = (sum & 0xffff'ffff) + (sum >> 32);
-  folded = (folded & 0xffff) + (folded >> 16);
-  folded = (folded & 0xffff) + (folded >> 16);
-  folded = (folded & 0xffff) + (folded >> 16);
-  return static_cast<std::uint16_t>(~folded);
+  // Rotating by half adds each half to the other: the carry comes out at the bottom of the upper one.
+  sum += std::rotr(sum, 32);
+  auto folded = static_cast<std::uint32_t>(sum >> 32);
+  folded += std::rotr(folded, 16);
+  return static_cast<std::uint16_t>(~(folded >> 16));
 }
 
 // Stores what finish_checksum() returned.

@@ -77,8 +77,8 @@ std::uint64_t scaled_us_per_tick(std::uint64_t tsc_khz) {
 
 }  // namespace
 
-std::string_view Clock::init(std::uint64_t tsc_khz, bool may_measure) {
-  base_tsc_ = read_tsc();
+std::string_view Clock::init(std::uint64_t tsc_khz, bool may_measure, std::uint64_t zero_tsc) {
+  base_tsc_ = zero_tsc;
   std::string_view source = "cmdline";
   if (tsc_khz == 0) {
     tsc_khz = hypervisor_tsc_khz();
@@ -98,9 +98,13 @@ std::string_view Clock::init(std::uint64_t tsc_khz, bool may_measure) {
   return source;
 }
 
-std::uint64_t Clock::now_us() const {
+std::uint64_t Clock::to_us(std::uint64_t tsc) const {
   __extension__ using Wide = unsigned __int128;
-  return static_cast<std::uint64_t>((Wide{read_tsc() - base_tsc_} * us_per_tick_) >> 64);
+  return static_cast<std::uint64_t>((Wide{tsc - base_tsc_} * us_per_tick_) >> 64);
+}
+
+std::uint64_t Clock::now_us() const {
+  return to_us(read_tsc());
 }
 
 }  // namespace grin

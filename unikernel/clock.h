@@ -16,11 +16,12 @@ namespace grin {
 
 class Clock {
  public:
-  // Starts the clock at zero. Returns where the frequency is from, or an empty view if nothing tells it.
-  // With may_measure a comparison of kMeasure_us may be made; it needs a LAPIC.
-  [[nodiscard]] std::string_view init(std::uint64_t tsc_khz, bool may_measure);
+  // The clock is zero at `zero_tsc`. Returns where the frequency is from, or an empty view if nothing tells
+  // it. With may_measure a comparison of kMeasure_us may be made; it needs a LAPIC.
+  [[nodiscard]] std::string_view init(std::uint64_t tsc_khz, bool may_measure, std::uint64_t zero_tsc);
 
   [[nodiscard]] std::uint64_t now_us() const;
+  [[nodiscard]] std::uint64_t to_us(std::uint64_t tsc) const;
   [[nodiscard]] std::uint64_t tsc_khz() const { return tsc_khz_; }
 
  private:

@@ -5,111 +5,166 @@
 
 #include <limits>
 
-#include "unikernel/text.h"
-
 namespace grin {
 namespace {
 
-constexpr std::string_view kPrefix = "grin.";
-constexpr std::string_view kDevicePrefix = "virtio_mmio.device=";
 constexpr std::uint32_t kMaxDelay_ms = 1U << 30;
 
-// Cuts `text` at the first `delimiter`: returns what is before it and leaves what is after it.
-std::string_view take_until(std::string_view& text, char delimiter) {
-  // Plain pointers: this loop is the longest part of the boot, and one through `text` reloads it for each
-  // byte.
-  const char* const start = text.data();
-  const char* const stop = start + text.size();
-  const char* end = start;
-  while (end != stop && *end != delimiter) ++end;
-  const char* const rest = end != stop ? end + 1 : end;
-  text = std::string_view(rest, static_cast<std::size_t>(stop - rest));
-  return {start, static_cast<std::size_t>(end - start)};
+// The rest of the line. Each byte is looked at once, by whoever knows what it may be: where every instruction
+// is emulated, this line is the longest part of the boot.
+struct Cursor {
+  const char* at;
+  const char* end;
+
+  [[nodiscard]] bool at_end_of_option() const { return at == end || *at == ' '; }
+  void skip_option() {
+    while (!at_end_of_option()) ++at;
+  }
+  // Steps over `text` if it is next.
+  template <std::size_t kSize>
+  [[nodiscard]] bool skip(const char (&text)[kSize]) {
+    constexpr std::size_t kLength = kSize - 1;
+    if (static_cast<std::size_t>(end - at) < kLength) return false;
+    if (__builtin_memcmp(at, text, kLength) != 0) return false;
+    at += kLength;
+    return true;
+  }
+  // Steps over a whole name: what follows is '=' or the end of the option.
+  template <std::size_t kSize>
+  [[nodiscard]] bool skip_name(const char (&text)[kSize]) {
+    const char* const before = at;
+    if (skip(text) && (at_end_of_option() || *at == '=')) return true;
+    at = before;
+    return false;
+  }
+};
+
+// By character; kNoDigit for what is none. A look-up instead of comparisons, as above.
+constexpr std::uint8_t kNoDigit = 0xff;
+consteval std::array<std::uint8_t, 256> make_digits() {
+  std::array<std::uint8_t, 256> digits;
+  digits.fill(kNoDigit);
+  for (std::uint8_t i = 0; i < 10; ++i) digits[std::size_t{'0'} + i] = i;
+  for (std::uint8_t i = 0; i < 6; ++i) {
+    digits[std::size_t{'a'} + i] = static_cast<std::uint8_t>(10 + i);
+    digits[std::size_t{'A'} + i] = static_cast<std::uint8_t>(10 + i);
+  }
+  return digits;
+}
+constexpr std::array<std::uint8_t, 256> kDigits = make_digits();
+
+// Digits up to the first character that is none; at least one, and no more than surely fit 64 bits.
+template <std::uint64_t kBase>
+bool read_digits(Cursor& cursor, std::uint64_t& out) {
+  constexpr std::ptrdiff_t kDigitsMax = kBase == 16 ? 16 : 19;
+  const char* at = cursor.at;
+  std::uint64_t value = 0;
+  for (; at != cursor.end; ++at) {
+    const std::uint64_t digit = kDigits[static_cast<unsigned char>(*at)];
+    if (digit >= kBase) break;
+    value = value * kBase + digit;
+  }
+  out = value;
+  const std::ptrdiff_t digits = at - cursor.at;
+  cursor.at = at;
+  return digits != 0 && digits <= kDigitsMax;
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && std::string_view(text.data(), prefix.size()) == prefix;
-}
-
+// "=" and a number between min and max, up to the end of the option.
 template <typename Number>
-bool read_number(std::string_view text, std::uint64_t min, std::uint64_t max, Number& out) {
-  const auto value = parse_decimal(text);
-  if (!value || *value < min || *value > max) return false;
-  out = static_cast<Number>(*value);
+bool read_number(Cursor& cursor, std::uint64_t min, std::uint64_t max, Number& out) {
+  std::uint64_t value = 0;
+  if (!cursor.skip("=") || !read_digits<10>(cursor, value) || !cursor.at_end_of_option()) return false;
+  if (value < min || value > max) return false;
+  out = static_cast<Number>(value);
   return true;
 }
 
-bool read_ip(std::string_view text, std::uint32_t& out) {
+bool read_ip(Cursor& cursor, std::uint32_t& out) {
   std::uint32_t ip = 0;
   for (int i = 0; i < 4; ++i) {
-    if (text.empty()) return false;
-    std::uint32_t part = 0;
-    if (!read_number(take_until(text, '.'), 0, 255, part)) return false;
-    ip = (ip << 8) | part;
+    std::uint64_t part = 0;
+    const bool follows = i == 0 ? cursor.skip("=") : cursor.skip(".");
+    if (!follows || !read_digits<10>(cursor, part) || part > 255) return false;
+    ip = (ip << 8) | static_cast<std::uint32_t>(part);
   }
-  if (!text.empty() || ip == 0) return false;
+  if (!cursor.at_end_of_option() || ip == 0) return false;
   out = ip;
   return true;
 }
 
-bool read_idle(std::string_view text, IdleMethod& out) {
-  if (text != "hlt" && text != "port") return false;
-  out = text == "hlt" ? IdleMethod::kHalt : IdleMethod::kPort;
-  return true;
+bool read_idle(Cursor& cursor, IdleMethod& out) {
+  if (cursor.skip("=port")) {
+    out = IdleMethod::kPort;
+  } else if (cursor.skip("=hlt")) {
+    out = IdleMethod::kHalt;
+  } else {
+    return false;
+  }
+  return cursor.at_end_of_option();
 }
 
 // <size>@0x<base>:<irq>, with anything after a further colon left to others (Linux puts an id there).
-bool read_device(std::string_view text, Config& config) {
-  take_until(text, '@');
-  if (!starts_with(text, "0x")) return false;
-  text = std::string_view(text.data() + 2, text.size() - 2);
-  const auto base = parse_hex(take_until(text, ':'));
-  if (!base || *base > 0xffff'f000 || (*base & 3) != 0) return false;
-  MmioDevice device{.base = static_cast<std::uintptr_t>(*base)};
-  if (!read_number(take_until(text, ':'), 0, 255, device.irq)) return false;
+bool read_device(Cursor& cursor, Config& config) {
+  while (!cursor.at_end_of_option() && *cursor.at != '@') ++cursor.at;
+  std::uint64_t base = 0;
+  std::uint64_t irq = 0;
+  if (!cursor.skip("@0x") || !read_digits<16>(cursor, base)) return false;
+  if (base > 0xffff'f000 || (base & 3) != 0) return false;
+  if (!cursor.skip(":") || !read_digits<10>(cursor, irq) || irq > 255) return false;
+  if (!cursor.at_end_of_option() && *cursor.at != ':') return false;
   if (config.device_count == config.devices.size()) return false;
-  config.devices[config.device_count++] = device;
+  config.devices[config.device_count++] = {.base = static_cast<std::uintptr_t>(base),
+                                           .irq = static_cast<std::uint32_t>(irq)};
+  cursor.skip_option();
   return true;
 }
 
 enum class Outcome { kOk, kUnknown, kBadValue };
 
-Outcome read_option(std::string_view name, std::string_view value, Config& config) {
+// What a VMM adds by itself comes first.
+Outcome read_option(Cursor& cursor, Config& config) {
   const auto outcome = [](bool ok) { return ok ? Outcome::kOk : Outcome::kBadValue; };
   constexpr std::uint64_t kMax32 = std::numeric_limits<std::uint32_t>::max();
-  if (name == "ip") return outcome(read_ip(value, config.ip));
-  if (name == "port") return outcome(read_number(value, 1, 65535, config.port));
-  if (name == "service_us") return outcome(read_number(value, 0, kMax32, config.service_us));
-  if (name == "workers") return outcome(read_number(value, 1, kMaxWorkers, config.worker_count));
-  if (name == "body") return outcome(read_number(value, 1, kMaxBodySize_bytes, config.body_size_bytes));
-  if (name == "listen_delay_ms") return outcome(read_number(value, 0, kMaxDelay_ms, config.listen_delay_ms));
-  if (name == "panic_after_ms") return outcome(read_number(value, 0, kMaxDelay_ms, config.panic_after_ms));
-  if (name == "silent") return outcome(read_number(value, 0, 1, config.silent));
-  if (name == "quiet") return outcome(read_number(value, 0, 1, config.quiet));
-  if (name == "idle") return outcome(read_idle(value, config.idle));
-  if (name == "tsc_khz") return outcome(read_number(value, 1001, kMax32, config.tsc_khz));
+  Cursor& c = cursor;
+  if (c.skip_name("idle")) return outcome(read_idle(c, config.idle));
+  if (c.skip_name("quiet")) return outcome(read_number(c, 0, 1, config.quiet));
+  if (c.skip_name("ip")) return outcome(read_ip(c, config.ip));
+  if (c.skip_name("port")) return outcome(read_number(c, 1, 65535, config.port));
+  if (c.skip_name("service_us")) return outcome(read_number(c, 0, kMax32, config.service_us));
+  if (c.skip_name("workers")) return outcome(read_number(c, 1, kMaxWorkers, config.worker_count));
+  if (c.skip_name("body")) return outcome(read_number(c, 1, kMaxBodySize_bytes, config.body_size_bytes));
+  if (c.skip_name("listen_delay_ms")) return outcome(read_number(c, 0, kMaxDelay_ms, config.listen_delay_ms));
+  if (c.skip_name("panic_after_ms")) return outcome(read_number(c, 0, kMaxDelay_ms, config.panic_after_ms));
+  if (c.skip_name("silent")) return outcome(read_number(c, 0, 1, config.silent));
+  if (c.skip_name("tsc_khz")) return outcome(read_number(c, 1001, kMax32, config.tsc_khz));
   return Outcome::kUnknown;
+}
+
+CmdlineError error_in(std::string_view what, const char* option, Cursor cursor) {
+  cursor.at = option;
+  cursor.skip_option();
+  return {what, {option, static_cast<std::size_t>(cursor.at - option)}};
 }
 
 }  // namespace
 
 CmdlineError parse_cmdline(std::string_view line, Config& config) {
-  while (!line.empty()) {
-    const std::string_view option = take_until(line, ' ');
-    if (starts_with(option, kDevicePrefix)) {
-      const std::size_t skip = kDevicePrefix.size();
-      if (!read_device({option.data() + skip, option.size() - skip}, config)) return {"bad device", option};
+  Cursor cursor{line.data(), line.data() + line.size()};
+  while (cursor.at != cursor.end) {
+    if (*cursor.at == ' ') {
+      ++cursor.at;
+      continue;
     }
-    if (!starts_with(option, kPrefix)) continue;
-    std::string_view value(option.data() + kPrefix.size(), option.size() - kPrefix.size());
-    const std::string_view name = take_until(value, '=');
-    switch (read_option(name, value, config)) {
-      case Outcome::kOk:
-        break;
-      case Outcome::kUnknown:
-        return {"unknown option", option};
-      case Outcome::kBadValue:
-        return {"bad value", option};
+    const char* const option = cursor.at;
+    if (cursor.skip("grin.")) {
+      const Outcome outcome = read_option(cursor, config);
+      if (outcome == Outcome::kUnknown) return error_in("unknown option", option, cursor);
+      if (outcome == Outcome::kBadValue) return error_in("bad value", option, cursor);
+    } else if (cursor.skip("virtio_mmio.device=")) {
+      if (!read_device(cursor, config)) return error_in("bad device", option, cursor);
+    } else {
+      cursor.skip_option();
     }
   }
   return {};

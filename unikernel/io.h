@@ -32,6 +32,12 @@ inline std::uint32_t mmio_read32(std::uintptr_t address) {
   return value;
 }
 
+inline std::uint16_t mmio_read16(std::uintptr_t address) {
+  std::uint16_t value;
+  asm volatile("movw (%1), %0" : "=r"(value) : "r"(address) : "memory");
+  return value;
+}
+
 inline std::uint8_t mmio_read8(std::uintptr_t address) {
   std::uint8_t value;
   asm volatile("movb (%1), %0" : "=q"(value) : "r"(address) : "memory");

@@ -41,8 +41,8 @@ void Ip::input(std::span<const std::byte> frame) {
 bool Ip::input_frame(Bytes frame) {
   if (frame.size() < sizeof(EthernetHeader)) return false;
   const auto& ethernet = header_at<EthernetHeader>(frame, 0);
-  const bool for_us = ethernet.destination == options_.mac;
-  if (!for_us && ethernet.destination != kBroadcastMac) return false;
+  const bool for_us = same_mac(ethernet.destination, options_.mac);
+  if (!for_us && !same_mac(ethernet.destination, kBroadcastMac)) return false;
   const Bytes packet = frame.subspan(sizeof(EthernetHeader));
   switch (ethernet.ether_type.get()) {
     case kEtherTypeArp:
@@ -106,10 +106,10 @@ bool Ip::input_ipv4(Bytes packet, const MacAddress& source_mac) {
 }
 
 bool Ip::input_tcp(Bytes message, const Ipv4Header& header, const MacAddress& source_mac) {
-  auto segment = parse_segment(message, header.source.get(), header.destination.get());
-  if (!segment) return false;
-  segment->source_mac = source_mac;
-  options_.tcp->input(*segment);
+  Segment segment;
+  if (!parse_segment(message, header.source.get(), header.destination.get(), segment)) return false;
+  segment.source_mac = source_mac;
+  options_.tcp->input(segment);
   return true;
 }
 

@@ -51,13 +51,15 @@ struct System {
 };
 constinit System system_state = {};
 
-void read_cmdline(const HvmStartInfo& info, Config& config) {
+// `size_bytes`: of the command line, 0 if nobody has counted (abi.h).
+void read_cmdline(const HvmStartInfo& info, std::size_t size_bytes, Config& config) {
   if (info.magic != cheshire::abi::kHvmStartMagic) panic("no start info");
   if (info.cmdline_address == 0) return;
   const char* const text = reinterpret_cast<const char*>(info.cmdline_address);
-  std::size_t size = 0;
-  while (size < kMaxCmdline_bytes && text[size] != '\0') ++size;
-  const CmdlineError error = parse_cmdline({text, size}, config);
+  if (size_bytes == 0) {
+    while (size_bytes < kMaxCmdline_bytes && text[size_bytes] != '\0') ++size_bytes;
+  }
+  const CmdlineError error = parse_cmdline({text, size_bytes}, config);
   if (!error.what.empty()) panic(error.what, error.option);
 }
 
@@ -161,10 +163,12 @@ std::uint64_t idle_us(const System& s, std::uint64_t panic_us) {
     if (now_us >= panic_us) panic("grin.panic_after_ms");
     s.tcp.begin_turn(now_us);
     s.http.begin_turn(now_us);
+    // What came in first: it may be what a VM was woken for.
+    const int received = receive_burst(s);
+    s.net.kick();
     s.tcp.run_timers();
     s.http.run_work();
     s.tcp.run_pending();
-    const int received = receive_burst(s);
     s.net.kick();
     if (received != 0) continue;
     if (line_due) {
@@ -187,16 +191,20 @@ std::uint64_t idle_us(const System& s, std::uint64_t panic_us) {
 }  // namespace grin
 
 // From start.S, on the boot stack with interrupts off.
-extern "C" [[noreturn]] void grin_main(const cheshire::abi::HvmStartInfo* info) {
+// The device first: the other side sets up its rings while we make our tables.
+extern "C" [[noreturn]] void grin_main(const cheshire::abi::HvmStartInfo* info,
+                                       std::size_t cmdline_size_bytes) {
+  const std::uint64_t entered_tsc = grin::read_tsc();
   grin::System& s = grin::system_state;
-  grin::read_cmdline(*info, s.config);
+  grin::read_cmdline(*info, cmdline_size_bytes, s.config);
+  s.net.init({s.config.devices.data(), s.config.device_count});
   const bool halts = s.config.idle == grin::IdleMethod::kHalt;
-  s.clock_source = s.clock.init(s.config.tsc_khz, halts);
+  const std::uint64_t ready_tsc = grin::read_tsc();
+  s.clock_source = s.clock.init(s.config.tsc_khz, halts, entered_tsc);
   if (s.clock_source.empty()) grin::panic("TSC frequency unknown, give grin.tsc_khz");
   const grin::Arena arena(grin::free_memory(*info));
-  s.net.init({s.config.devices.data(), s.config.device_count});
   s.idle.init(s.config.idle, s.net.irq());
   grin::start_protocols(s, arena);
-  s.ready_us = s.clock.now_us();
+  s.ready_us = s.clock.to_us(ready_tsc);
   grin::run(s);
 }

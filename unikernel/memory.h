@@ -14,9 +14,9 @@ namespace grin {
 
 class Arena {
  public:
-  explicit Arena(std::span<std::byte> memory) : memory_(memory) {}
+  explicit Arena(std::span<std::byte> memory) : next_(memory.data()), end_(next_ + memory.size()) {}
 
-  [[nodiscard]] std::size_t left_bytes() const { return memory_.size() - used_bytes_; }
+  [[nodiscard]] std::size_t left_bytes() const { return static_cast<std::size_t>(end_ - next_); }
 
   // An array of zeroed objects, or an empty span if there is no room.
   template <typename T>
@@ -24,16 +24,16 @@ class Arena {
     static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= kAlignment_bytes);
     const std::size_t size_bytes = (count * sizeof(T) + kAlignment_bytes - 1) & ~(kAlignment_bytes - 1);
     if (size_bytes > left_bytes()) return {};
-    std::byte* const start = memory_.data() + used_bytes_;
-    used_bytes_ += size_bytes;
+    std::byte* const start = next_;
+    next_ += size_bytes;
     return {reinterpret_cast<T*>(start), count};
   }
 
   static constexpr std::size_t kAlignment_bytes = 64;
 
  private:
-  std::span<std::byte> memory_;  // starts on a multiple of kAlignment_bytes
-  std::size_t used_bytes_ = 0;
+  std::byte* next_;  // always a multiple of kAlignment_bytes
+  std::byte* end_;
 };
 
 }  // namespace grin

@@ -36,9 +36,10 @@ pvh_entry:
   wrmsr
   mov $0x80010001, %eax            // CR0.PG, WP, PE
   mov %eax, %cr0
+  xor %esi, %esi                   // PVH does not tell how long the command line is
   ljmp $CODE64_SELECTOR, $long_mode
 
-// Long mode, from a VMM that reads our note: RBX = start info.
+// Long mode, from a VMM that reads our note: RBX = start info, RSI = length of the command line.
   .code64
   .globl long_mode_entry
 long_mode_entry:

@@ -3,6 +3,8 @@
 
 #include "unikernel/tcp.h"
 
+#include <bit>
+
 #include "unikernel/hash.h"
 
 namespace grin {
@@ -17,8 +19,7 @@ std::uint64_t earlier(std::uint64_t left, std::uint64_t right) {
 bool Tcp::init(const Options& options, Arena& arena, std::size_t capacity) {
   options_ = options;
   const std::size_t count = (capacity < kMaxConnections ? capacity : kMaxConnections) + 1;
-  std::size_t bucket_count = 1;
-  while (bucket_count < count) bucket_count *= 2;
+  const std::size_t bucket_count = std::bit_ceil(count);
   bucket_mask_ = bucket_count - 1;
   buckets_ = arena.take<Index>(bucket_count);
   connections_ = arena.take<Connection>(count);

@@ -60,16 +60,17 @@ void Tcp::open(const Segment& segment, std::uint32_t first_sequence) {
     ++options_.counters->table_full;
     return;
   }
+  // What the answer needs, the answer, and then the rest: the other side waits for nothing else.
   Connection& c = connections_[id];
   c.remote_mac = segment.source_mac;
-  c.state = TcpState::kSynReceived;
   c.initial_sequence = first_sequence;
+  c.receive_next = segment.sequence + 1;
+  emit_syn_ack(id);
+  c.state = TcpState::kSynReceived;
   c.send_unacked = first_sequence;
   c.send_next = first_sequence + 1;
   c.send_max = c.send_next;
   c.send_end = c.send_next;
-  c.receive_next = segment.sequence + 1;
-  c.receive_edge = c.receive_next;
   c.max_segment_bytes = segment.max_segment != 0 ? segment.max_segment : kDefaultSegment_bytes;
   if (c.max_segment_bytes < kMinSegment_bytes) c.max_segment_bytes = kMinSegment_bytes;
   if (c.max_segment_bytes > options_.max_segment_bytes) c.max_segment_bytes = options_.max_segment_bytes;
@@ -79,7 +80,6 @@ void Tcp::open(const Segment& segment, std::uint32_t first_sequence) {
   c.timing = true;
   c.timed_sequence = c.send_next;
   c.timed_at_us = now_us_;
-  emit_syn_ack(id);
   update_timer(id, true);
 }
 

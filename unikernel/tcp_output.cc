@@ -158,6 +158,7 @@ void Tcp::retransmit_head(ConnectionId id) {
 void Tcp::emit_syn_ack(ConnectionId id) {
   constexpr std::size_t kOptionSize_bytes = 4;
   Connection& c = connections_[id];
+  c.receive_edge = c.receive_next + static_cast<std::uint32_t>(kReceiveBuffer_bytes);
   const std::span<std::byte> room = options_.frames->next_frame();
   if (room.empty()) {
     ++options_.counters->tx_full;
@@ -177,7 +178,6 @@ void Tcp::emit_syn_ack(ConnectionId id) {
                         .window = static_cast<std::uint16_t>(kReceiveBuffer_bytes),
                         .flags = kTcpSyn | kTcpAck});
   options_.frames->send(frame.size());
-  c.receive_edge = c.receive_next + static_cast<std::uint32_t>(kReceiveBuffer_bytes);
   if (c.retries != 0) ++options_.counters->retransmits;
 }
 

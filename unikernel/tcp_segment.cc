@@ -37,16 +37,15 @@ std::uint16_t find_max_segment(std::span<const std::byte> options) {
 
 }  // namespace
 
-std::optional<Segment> parse_segment(std::span<const std::byte> bytes, std::uint32_t source_ip,
-                                     std::uint32_t destination_ip) {
-  if (bytes.size() < sizeof(TcpHeader)) return std::nullopt;
+bool parse_segment(std::span<const std::byte> bytes, std::uint32_t source_ip, std::uint32_t destination_ip,
+                   Segment& segment) {
+  if (bytes.size() < sizeof(TcpHeader)) return false;
   const auto& header = header_at<TcpHeader>(bytes, 0);
   const std::size_t header_size_bytes = (header.data_offset >> 4) * std::size_t{4};
-  if (header_size_bytes < sizeof(TcpHeader) || header_size_bytes > bytes.size()) return std::nullopt;
+  if (header_size_bytes < sizeof(TcpHeader) || header_size_bytes > bytes.size()) return false;
   const std::uint64_t pseudo = pseudo_header_sum(source_ip, destination_ip, kIpProtocolTcp, bytes.size());
-  if (finish_checksum(partial_checksum(bytes, pseudo)) != 0) return std::nullopt;
+  if (finish_checksum(partial_checksum(bytes, pseudo)) != 0) return false;
 
-  Segment segment;
   segment.source_ip = source_ip;
   segment.source_port = header.source_port.get();
   segment.destination_port = header.destination_port.get();
@@ -59,7 +58,7 @@ std::optional<Segment> parse_segment(std::span<const std::byte> bytes, std::uint
         find_max_segment(bytes.subspan(sizeof(TcpHeader), header_size_bytes - sizeof(TcpHeader)));
   }
   segment.payload = bytes.subspan(header_size_bytes);
-  return segment;
+  return true;
 }
 
 }  // namespace grin

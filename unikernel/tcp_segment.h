@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "unikernel/wire.h"
@@ -41,9 +40,9 @@ struct Segment {
   }
 };
 
-// `bytes` is the payload of an IPv4 packet between the two addresses. Nothing if a length or the checksum is
+// `bytes` is the payload of an IPv4 packet between the two addresses. False if a length or the checksum is
 // wrong. source_mac is left to the caller.
-[[nodiscard]] std::optional<Segment> parse_segment(std::span<const std::byte> bytes, std::uint32_t source_ip,
-                                                   std::uint32_t destination_ip);
+[[nodiscard]] bool parse_segment(std::span<const std::byte> bytes, std::uint32_t source_ip,
+                                 std::uint32_t destination_ip, Segment& segment);
 
 }  // namespace grin

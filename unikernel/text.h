@@ -81,20 +81,4 @@ class TextBuffer : public TextWriter {
   return value;
 }
 
-[[nodiscard]] constexpr std::optional<std::uint64_t> parse_hex(std::string_view text) {
-  if (text.empty() || text.size() > 16) return std::nullopt;
-  std::uint64_t value = 0;
-  for (const char digit : text) {
-    const char lower = static_cast<char>(digit | 0x20);
-    if (digit >= '0' && digit <= '9') {
-      value = value * 16 + static_cast<unsigned>(digit - '0');
-    } else if (lower >= 'a' && lower <= 'f') {
-      value = value * 16 + static_cast<unsigned>(lower - 'a') + 10;
-    } else {
-      return std::nullopt;
-    }
-  }
-  return value;
-}
-
 }  // namespace grin

@@ -95,11 +95,10 @@ void VirtioNet::negotiate() {
   write(kStatus, kStatusAcknowledge | kStatusDriver | kStatusFeaturesOk);
   if ((read(kStatus) & kStatusFeaturesOk) == 0) panic("network device refuses our features");
 
-  // Byte by byte, the access width that the field has (4.2.2.2).
+  // In the access width that each field has (4.2.2.2): bytes, and a word.
   for (std::uint32_t i = 0; i < mac_.size(); ++i) mac_[i] = mmio_read8(device_.base + kConfig + i);
   if ((offered & kFeatureMtu) == 0) return;
-  const std::size_t mtu =
-      mmio_read8(device_.base + kConfigMtu) + (std::size_t{mmio_read8(device_.base + kConfigMtu + 1)} << 8);
+  const std::size_t mtu = mmio_read16(device_.base + kConfigMtu);
   constexpr std::size_t kMinMtu_bytes = 68;  // RFC 791
   if (mtu >= kMinMtu_bytes && mtu < mtu_bytes_) mtu_bytes_ = mtu;
 }

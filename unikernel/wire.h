@@ -54,6 +54,10 @@ class Be32 {
 };
 
 using MacAddress = std::array<std::uint8_t, 6>;
+// In two loads: std::array compares byte by byte, in a call.
+[[nodiscard]] inline bool same_mac(const MacAddress& left, const MacAddress& right) {
+  return __builtin_memcmp(left.data(), right.data(), sizeof(MacAddress)) == 0;
+}
 inline constexpr MacAddress kBroadcastMac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 inline constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;

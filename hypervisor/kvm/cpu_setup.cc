@@ -96,7 +96,7 @@ kvm_sregs system_registers(EntryKind kind, const kvm_sregs& reset) {
   return sregs;
 }
 
-kvm_regs entry_registers(EntryKind kind, GuestAddress entry) {
+kvm_regs entry_registers(EntryKind kind, GuestAddress entry, uint64_t command_line_bytes) {
   kvm_regs regs{};
   regs.rip = entry.value;
   regs.rflags = kFlagsReserved;
@@ -105,7 +105,10 @@ kvm_regs entry_registers(EntryKind kind, GuestAddress entry) {
     regs.rsp = kBootStackTop.value;
   } else {
     regs.rbx = kStartInfoAddress.value;
-    if (kind == EntryKind::kLongModeNote) regs.rdi = kStartInfoAddress.value;
+    if (kind == EntryKind::kLongModeNote) {
+      regs.rdi = kStartInfoAddress.value;
+      regs.rsi = command_line_bytes;
+    }
   }
   return regs;
 }

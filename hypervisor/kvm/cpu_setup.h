@@ -21,7 +21,8 @@ inline constexpr std::array<uint64_t, 4> kBootDescriptors = {0, 0x00af'9b00'0000
 // `reset` is what KVM gives a fresh vCPU: what the tables do not name (the local APIC's base) stays as it
 // was.
 [[nodiscard]] kvm_sregs system_registers(EntryKind kind, const kvm_sregs& reset);
-[[nodiscard]] kvm_regs entry_registers(EntryKind kind, GuestAddress entry);
+// `command_line_bytes`: told to guests of our own, which then need not count (unikernel/abi.h).
+[[nodiscard]] kvm_regs entry_registers(EntryKind kind, GuestAddress entry, uint64_t command_line_bytes);
 
 // Identity map in pages of 2 MiB: entries for `size_bytes` from 0 on. The tables follow each other from
 // kPageMapAddress on: page map, directory pointers, directories.

@@ -177,7 +177,7 @@ Result<KvmFindings> check_kvm_here() {
   auto cpuid = supported_cpuid(kvm.get());
   if (!cpuid) return cpuid.error();
   if (auto added = vm.value().add_vcpu(kvm.get(), cpuid.value()); !added) return added.error();
-  if (auto set = vm.value().set_entry(EntryKind::kLinux64, kCodeAddress); !set) return set.error();
+  if (auto set = vm.value().set_entry(EntryKind::kLinux64, kCodeAddress, 0); !set) return set.error();
   constexpr MsiMessage kToVector{.address = 0xfee0'0000, .data = kVector};
   const bool bound = vm.value().bind_line(event.get(), kNetDeviceLine).ok() &&
                      vm.value().route(kNetDeviceLine, kToVector).ok();

@@ -109,12 +109,12 @@ Result<void> Vm::add_vcpu(int kvm, std::span<const kvm_cpuid_entry2> supported_c
   return {};
 }
 
-Result<void> Vm::set_entry(EntryKind kind, GuestAddress entry) {
+Result<void> Vm::set_entry(EntryKind kind, GuestAddress entry, uint64_t command_line_bytes) {
   kvm_sregs reset;
   if (kvm_call(vcpu_.get(), KVM_GET_SREGS, &reset) != 0) return kvm_error("KVM_GET_SREGS");
   const kvm_sregs sregs = system_registers(kind, reset);
   if (kvm_call(vcpu_.get(), KVM_SET_SREGS, &sregs) != 0) return kvm_error("KVM_SET_SREGS");
-  const kvm_regs regs = entry_registers(kind, entry);
+  const kvm_regs regs = entry_registers(kind, entry, command_line_bytes);
   if (kvm_call(vcpu_.get(), KVM_SET_REGS, &regs) != 0) return kvm_error("KVM_SET_REGS");
   return {};
 }
@@ -161,6 +161,13 @@ void Vm::collect_writes(uint64_t address, uint32_t size_bytes) {
 
 bool Vm::run() {
   return kvm_call(vcpu_.get(), KVM_RUN, 0) == 0;
+}
+
+Result<void> Vm::single_step() {
+  kvm_guest_debug debug{};
+  debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
+  if (kvm_call(vcpu_.get(), KVM_SET_GUEST_DEBUG, &debug) != 0) return kvm_error("KVM_SET_GUEST_DEBUG");
+  return {};
 }
 
 Result<kvm_regs> Vm::registers() const {

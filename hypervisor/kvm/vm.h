@@ -44,7 +44,7 @@ class Vm {
   ~Vm();
 
   [[nodiscard]] Result<void> add_vcpu(int kvm, std::span<const kvm_cpuid_entry2> supported_cpuid);
-  [[nodiscard]] Result<void> set_entry(EntryKind kind, GuestAddress entry);
+  [[nodiscard]] Result<void> set_entry(EntryKind kind, GuestAddress entry, uint64_t command_line_bytes);
   // Writing `queue` to the 32 bits at `address` rings `event`, without an exit.
   [[nodiscard]] Result<void> bind_doorbell(int event, uint64_t address, uint32_t queue);
   // `event` raises the line; with kSplit, where route() says.
@@ -73,6 +73,8 @@ class Vm {
   [[nodiscard]] kvm_run& exit() { return *run_; }
   // False: look at errno. EINTR is a signal, or exit().immediate_exit.
   [[nodiscard]] bool run();
+  // From now on every instruction ends with KVM_EXIT_DEBUG; for tools that count them.
+  [[nodiscard]] Result<void> single_step();
   [[nodiscard]] Result<kvm_regs> registers() const;
   // Where a guest's linear address lies; nullopt if it is not mapped.
   [[nodiscard]] std::optional<GuestAddress> translate(uint64_t linear) const;

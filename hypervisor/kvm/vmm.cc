@@ -93,6 +93,7 @@ Result<void> Vmm::load_image() {
   full_chips_ = image_.entry_kind != EntryKind::kLongModeNote;
   const std::string line = full_command_line(options_.command_line, image_.entry_kind, options_.idle);
   idles_by_port_ = image_.entry_kind == EntryKind::kLongModeNote && line.find("grin.idle=port") != line.npos;
+  command_line_bytes_ = line.size();
   return write_boot_parameters(*memory_, image_.entry_kind, line);
 }
 
@@ -108,7 +109,8 @@ Result<void> Vmm::make_vm() {
       options_.cpuid_fd >= 0 ? cpuid_from_file(options_.cpuid_fd) : supported_cpuid(kvm_.get());
   if (!cpuid) return cpuid.error();
   if (Result<void> added = vm_->add_vcpu(kvm_.get(), cpuid.value()); !added) return added;
-  if (Result<void> set = vm_->set_entry(image_.entry_kind, image_.entry); !set) return set;
+  if (Result<void> set = vm_->set_entry(image_.entry_kind, image_.entry, command_line_bytes_); !set)
+    return set;
   log_.reach(VmmStage::kVcpu);
   if (network_) (void)network_->advance();
   for (const RegisterRange& range : kVirtioStoringRegisters) {

@@ -83,6 +83,7 @@ class Vmm {
   ExitLog log_;
   std::optional<GuestMemory> memory_;
   ElfImage image_;
+  uint64_t command_line_bytes_ = 0;
   std::optional<Vm> vm_;
   std::array<UniqueFd, kNetQueues> kicks_;
   std::array<UniqueFd, kNetQueues> calls_;

@@ -146,17 +146,18 @@ TestSegment from_guest(const Frame& frame) {
   const auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
   EXPECT_EQ(ip.total_size_bytes.get(), frame.size() - kIpOffset);
   EXPECT_EQ(finish_checksum(partial_checksum(bytes.subspan(kIpOffset, sizeof(Ipv4Header)))), 0);
-  const auto parsed = parse_segment(bytes.subspan(kTcpOffset), ip.source.get(), ip.destination.get());
-  EXPECT_TRUE(parsed.has_value());
-  if (!parsed) return segment;
-  segment.port = parsed->destination_port;
-  segment.guest_port = parsed->source_port;
-  segment.sequence = parsed->sequence;
-  segment.acknowledgment = parsed->acknowledgment;
-  segment.flags = parsed->flags;
-  segment.window = parsed->window;
-  segment.max_segment = parsed->max_segment;
-  segment.payload.assign(reinterpret_cast<const char*>(parsed->payload.data()), parsed->payload.size());
+  Segment parsed;
+  const bool good = parse_segment(bytes.subspan(kTcpOffset), ip.source.get(), ip.destination.get(), parsed);
+  EXPECT_TRUE(good);
+  if (!good) return segment;
+  segment.port = parsed.destination_port;
+  segment.guest_port = parsed.source_port;
+  segment.sequence = parsed.sequence;
+  segment.acknowledgment = parsed.acknowledgment;
+  segment.flags = parsed.flags;
+  segment.window = parsed.window;
+  segment.max_segment = parsed.max_segment;
+  segment.payload.assign(reinterpret_cast<const char*>(parsed.payload.data()), parsed.payload.size());
   return segment;
 }
 

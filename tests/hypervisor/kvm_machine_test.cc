@@ -40,13 +40,14 @@ TEST(KvmCpuSetup, EntersLongModeWithPagingAndPvhWithout) {
 }
 
 TEST(KvmCpuSetup, PutsTheParametersWhereEachProtocolWantsThem) {
-  const kvm_regs ours = entry_registers(EntryKind::kLongModeNote, {0x100035});
+  const kvm_regs ours = entry_registers(EntryKind::kLongModeNote, {0x100035}, 63);
   EXPECT_EQ(ours.rip, 0x100035U);
   EXPECT_EQ(ours.rflags, 2U);
   EXPECT_EQ(ours.rbx, kStartInfoAddress.value);
   EXPECT_EQ(ours.rdi, kStartInfoAddress.value);
-  EXPECT_EQ(entry_registers(EntryKind::kPvh, {0x100000}).rbx, kStartInfoAddress.value);
-  EXPECT_EQ(entry_registers(EntryKind::kLinux64, {0x100000}).rsi, kZeroPageAddress.value);
+  EXPECT_EQ(ours.rsi, 63U);  // the command line's length
+  EXPECT_EQ(entry_registers(EntryKind::kPvh, {0x100000}, 63).rbx, kStartInfoAddress.value);
+  EXPECT_EQ(entry_registers(EntryKind::kLinux64, {0x100000}, 63).rsi, kZeroPageAddress.value);
 }
 
 TEST(KvmCpuSetup, MapsAsMuchAsThereIs) {
