@@ -19,6 +19,9 @@ class BootBackoff {
   static constexpr uint64_t kFirstDelayNs = 10 * kNsPerMs;
   static constexpr uint64_t kLongestDelayNs = 5 * kNsPerSecond;
   static constexpr uint32_t kFailuresBeforeRefusing = 5;
+  // An instance that dies so soon after its first answer counts as a boot that failed; only one that lives
+  // longer has shown that boots succeed. A guest that answers a SYN and dies is not tried again for ever.
+  static constexpr uint64_t kProvenAfterNs = kNsPerSecond;
 
   void failed(uint64_t now_ns) {
     const uint32_t doublings = std::min<uint32_t>(failures_, 16);
@@ -27,6 +30,7 @@ class BootBackoff {
     // From here on only the longest delay makes sense: somebody has to mend the image.
     if (failures_ >= kFailuresBeforeRefusing) next_try_ns_ = now_ns + kLongestDelayNs;
   }
+  // An instance has lived for kProvenAfterNs since its first answer.
   void succeeded() {
     failures_ = 0;
     next_try_ns_ = 0;

@@ -11,13 +11,6 @@
 #include "controlplane/table_builder.h"
 
 namespace cheshire {
-namespace {
-
-// An instance that dies so soon after its first answer counts as a boot that failed.
-constexpr uint64_t kYoungNs = kNsPerSecond;
-
-}  // namespace
-
 ControlLoop::ControlLoop(const Config& config, ControlLinks links)
     : config_(config),
       links_(std::move(links)),
@@ -144,7 +137,7 @@ uint32_t ControlLoop::count(ServiceIndex index, const std::function<bool(const I
 
 void ControlLoop::fail(Instance& instance, const std::string& why, uint64_t now_ns) {
   Service& service = services_[instance.service.value];
-  const bool young = instance.ready_ns == 0 || now_ns - instance.ready_ns < kYoungNs;
+  const bool young = instance.ready_ns == 0 || now_ns - instance.ready_ns < BootBackoff::kProvenAfterNs;
   if (young) service.backoff.failed(now_ns);
   if (instance.ready_ns == 0) ++service.status.boots_failed;
   instance.failed = true;

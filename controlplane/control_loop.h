@@ -78,6 +78,7 @@ class ControlLoop {
   void take_driver_event(Instance& instance, const DriverEvent& event, uint64_t now_ns);
   void observe_instance(Instance& instance, uint64_t now_ns);
   void observe_booting(Instance& instance, uint64_t now_ns);
+  void observe_health(Instance& instance, uint64_t now_ns);
   void observe_draining(Instance& instance, uint64_t now_ns);
   void observe_pausing(Instance& instance, uint64_t now_ns);
   void became_active(Instance& instance, uint64_t now_ns);

@@ -42,8 +42,12 @@ void ControlLoop::observe_instance(Instance& instance, uint64_t now_ns) {
     case InstanceState::kWarming:
     case InstanceState::kBooting:
       return observe_booting(instance, now_ns);
+    case InstanceState::kActive:
+      return observe_health(instance, now_ns);
     case InstanceState::kDraining:
-      return observe_draining(instance, now_ns);
+      observe_health(instance, now_ns);
+      if (instance.state == InstanceState::kDraining) observe_draining(instance, now_ns);
+      return;
     case InstanceState::kPausing:
       return observe_pausing(instance, now_ns);
     case InstanceState::kStandby:
@@ -60,7 +64,6 @@ void ControlLoop::observe_booting(Instance& instance, uint64_t now_ns) {
     if (instance.state == InstanceState::kBooting) return became_active(instance, now_ns);
     instance.ready_ns = now_ns;
     instance.was_active = true;
-    services_[instance.service.value].backoff.succeeded();
     return begin_pause(instance);
   }
   const uint64_t deadline_ns = config_of(instance).boot_deadline_ns;
@@ -82,7 +85,6 @@ void ControlLoop::became_active(Instance& instance, uint64_t now_ns) {
   instance.ready_ns = now_ns;
   instance.busy_ns = now_ns;
   instance.moved_ns = now_ns;
-  services_[instance.service.value].backoff.succeeded();
   record_cold_start(instance);
   spdlog::info("{}: ready {:.2f} ms after its boot order", name_of(instance),
                ns_to_ms(now_ns - instance.ordered_ns));

@@ -92,6 +92,7 @@ struct Instance {
   bool was_active = false;  // where a draining instance returns to when it is called back
   bool process_gone = true;
   bool failed = false;
+  bool proven = false;  // it has been active for a while
   bool pause_ordered = false;
   bool awaited = false;  // a SYN waited when it was ordered
   StartTier tier = StartTier::kCold;

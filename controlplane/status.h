@@ -49,6 +49,7 @@ struct ServiceStatus {
   uint64_t boots = 0;
   uint64_t boots_failed = 0;
   uint64_t cold_starts = 0;
+  uint64_t silent = 0;  // instances that were replaced because they stopped answering
   bool refusing = false;
 };
 

@@ -119,6 +119,7 @@ void fill_service(Dict& row, size_t index, const Status& status) {
   row.add("refused", load.refused.get());
   row.add("boots", state.boots);
   row.add("boots_failed", state.boots_failed);
+  row.add("silent", state.silent);
   row.add("cold_starts", state.cold_starts);
   row.add("refusing", state.refusing ? 1 : 0);
 }

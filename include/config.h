@@ -38,6 +38,9 @@ struct WorkerConfig {
   uint64_t handshake_timeout_ns = 10 * kNsPerSecond;
   uint64_t idle_timeout_ns = 300 * kNsPerSecond;
   uint64_t closing_timeout_ns = 2 * kNsPerSecond;
+  uint32_t sources_max = 65536;  // client addresses that are remembered
+  uint64_t cookie_period_ns =
+      32 * kNsPerSecond;  // keys of cookies change so often; a cookie lives up to twice
 };
 
 // control: the thread that decides
@@ -62,6 +65,48 @@ struct ImageConfig {
   Accelerator accelerator = Accelerator::kAuto;
 };
 
+// Values of ServiceConfig::in_flight_hard that are no number of flows.
+inline constexpr uint32_t kHardNone = 0;
+inline constexpr uint32_t kHardAuto = 0xffffffff;  // found by itself (dataplane/admission_limit.h)
+
+// What becomes of a new flow that no instance can take.
+enum class OverloadAction {
+  kReset,    // refused at once
+  kHttp503,  // told 503 over plain HTTP, statelessly
+  kHold,     // parked, within hold.*, then reset
+  kDrop,     // no answer
+};
+
+// overload: of a service all of whose instances are full, when no more may start
+struct OverloadConfig {
+  OverloadAction action = OverloadAction::kReset;
+  uint64_t retry_after_ns = kNsPerSecond;       // of a 503: whole seconds
+  uint64_t retry_jitter_ns = 2 * kNsPerSecond;  // up to so much more, by client
+  std::string body = "This service is busy. Please try again.";
+  uint32_t per_source = 1000;  // refusals a second and client address; more get no answer; 0: no bound
+};
+
+// From whom a proof of his address is wanted before his SYN wakes or loads an instance.
+enum class Challenge {
+  kNever,
+  kFlood,  // from the unknown, while more than syn_rate of them come
+  kWake,   // likewise, and always where nobody is ready to take the SYN
+};
+
+// flood: SYNs from addresses that have not shown that they receive our answers
+struct FloodConfig {
+  Challenge challenge = Challenge::kFlood;
+  uint32_t syn_rate = 10'000;                 // a second; 0: each of them
+  uint64_t remember_ns = 300 * kNsPerSecond;  // how long an address that has shown it is believed
+};
+
+// health: of the instances of a service
+struct HealthConfig {
+  uint64_t silent_after_ns =
+      5 * kNsPerSecond;                    // asked, and not a packet for so long: it has failed; 0: never
+  uint64_t probe_every_ns = kNsPerSecond;  // one without flows is asked so often; 0: never
+};
+
 struct ServiceConfig {
   std::string name;
   be32 vip;  // listen
@@ -75,12 +120,16 @@ struct ServiceConfig {
   uint32_t standby = 0;  // kept booted, proven and paused; within instances_max
   // kPause: an instance with open flows, all quiet for idle_after, is paused with them.
   IdleAction idle = IdleAction::kStop;
-  uint32_t in_flight_soft = 64;  // flows per instance at which the next one is woken
-  uint32_t hold_syns_max = 128;  // SYNs parked at once
+  uint32_t in_flight_soft = 64;         // flows per instance at which the next one is woken
+  uint32_t in_flight_hard = kHardNone;  // flows per instance, never more
+  uint32_t hold_syns_max = 128;         // SYNs parked at once
   uint64_t hold_time_max_ns = 3 * kNsPerSecond;
   uint64_t boot_deadline_ns = 2 * kNsPerSecond;    // from the boot order to the first SYN-ACK
   uint64_t idle_after_ns = 10 * kNsPerSecond;      // an instance without flows for so long is surplus
   uint64_t drain_deadline_ns = 30 * kNsPerSecond;  // flows left after it are reset
+  OverloadConfig overload;
+  FloodConfig flood;
+  HealthConfig health;
 
   std::vector<PolicyConfig> policies = default_policies();  // at most kPoliciesMax
   // step and target only; on_demand and idle have paces of their own. At least kPolicyPaceMinNs with a step.

@@ -32,6 +32,7 @@ struct alignas(64) SlotLoad {
   Counter flows_owing;          // those of them whose client has sent data since the guest last did
   Counter wake_since_ns;        // on standby: arrival of the first packet since for one of its flows; 0: none
   Counter unanswered_since_ns;  // a SYN was given to an instance that is not ready yet; 0: none waits
+  Counter silent_since_ns;      // it was asked something then and has not sent a packet since; 0: nothing
 
   // cumulative, over all generations
   Counter flows_opened;

@@ -135,7 +135,34 @@ void check_listen_overlap(const Checked& checked) {
   }
 }
 
-void check_limits(const Checked& checked, const ServiceConfig& service, const std::string& path) {
+void check_overload(const Checked& checked, ServiceConfig& service, const std::string& path) {
+  const std::string soft = path + ".in_flight.soft";
+  const std::string hard = path + ".in_flight.hard";
+  const bool is_number = service.in_flight_hard != kHardNone && service.in_flight_hard != kHardAuto;
+  if (checked.usable(soft, hard) && is_number && service.in_flight_soft > service.in_flight_hard) {
+    if (checked.places.given(soft)) {
+      checked.error(soft, std::to_string(service.in_flight_soft) + " is more than in_flight.hard, " +
+                              std::to_string(service.in_flight_hard) +
+                              ", so no instance ever has so many connections; lower soft or raise hard");
+    } else {
+      service.in_flight_soft = service.in_flight_hard;
+    }
+  }
+  const std::string action = path + ".overload.action";
+  if (!checked.usable(action, path + ".listen")) return;
+  const bool http = service.overload.action == OverloadAction::kHttp503;
+  const uint16_t port = service.port.value();
+  if (http && (port == 443 || port == 8443)) {
+    checked.error(action, "http503 answers in plain HTTP, and port " + std::to_string(port) +
+                              " is for TLS, whose clients would see a broken connection; write reset");
+  }
+  for (const char* key : {".overload.retry_after", ".overload.retry_jitter", ".overload.body"}) {
+    if (http || !checked.places.given(path + key)) continue;
+    checked.warning(path + key, "has no effect: only overload.action http503 answers with it");
+  }
+}
+
+void check_limits(const Checked& checked, ServiceConfig& service, const std::string& path) {
   const Config& config = checked.draft.config;
   const std::string min = path + ".instances.min";
   const std::string max = path + ".instances.max";
@@ -157,6 +184,7 @@ void check_limits(const Checked& checked, const ServiceConfig& service, const st
                             std::to_string(config.worker.flows_max) +
                             ", so no second instance would ever boot; lower soft or raise flows_max");
   }
+  check_overload(checked, service, path);
   const std::string syns = path + ".hold.syns_max";
   if (checked.usable(syns, "held_syns_max") && service.hold_syns_max > config.held_syns_max) {
     checked.warning(syns, std::to_string(service.hold_syns_max) + " is more than held_syns_max, " +

@@ -34,7 +34,8 @@ std::string range_of(const TextValue& value) {
   return value.form;
 }
 std::string range_of(const CountValue& value) {
-  const std::string range = std::to_string(value.min) + " to " + std::to_string(value.max);
+  std::string range = std::to_string(value.min) + " to " + std::to_string(value.max);
+  for (const auto& [word, meaning] : value.words) range += ", or " + std::string(word);
   switch (value.powers) {
     case CountValue::Powers::kAny:
       return range;
@@ -72,7 +73,11 @@ std::string default_of(const TextValue& value) {
   return value.into->empty() ? "empty" : *value.into;
 }
 std::string default_of(const CountValue& value) {
-  return std::visit([](const auto* into) { return std::to_string(*into); }, value.into);
+  const uint64_t number = std::visit([](const auto* into) { return uint64_t{*into}; }, value.into);
+  for (const auto& [word, meaning] : value.words) {
+    if (number == meaning) return std::string(word);
+  }
+  return std::to_string(number);
 }
 std::string default_of(const DurationValue& value) {
   return format_duration(*value.into_ns);
@@ -112,6 +117,15 @@ Result<void> read(const TextValue& value, const std::string& text) {
 }
 
 Result<void> read(const CountValue& value, const std::string& text) {
+  const auto write = [&value](uint64_t number) {
+    std::visit([number](auto* into) { *into = static_cast<std::remove_pointer_t<decltype(into)>>(number); },
+               value.into);
+  };
+  for (const auto& [word, meaning] : value.words) {
+    if (text != word) continue;
+    write(meaning);
+    return {};
+  }
   const std::string range = range_of(value);
   const Result<uint64_t> parsed = parse_count(text);
   if (!parsed.ok()) return invalid(parsed.error().what + ", " + range);
@@ -122,8 +136,7 @@ Result<void> read(const CountValue& value, const std::string& text) {
                    std::to_string(std::min(std::bit_ceil(number), value.max)));
   }
   if (value.powers == CountValue::Powers::kRoundUp) number = std::bit_ceil(number);
-  std::visit([number](auto* into) { *into = static_cast<std::remove_pointer_t<decltype(into)>>(number); },
-             value.into);
+  write(number);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "controlplane/config/config_values.h"
+#include "refusal_page.h"
 #include "units.h"
 
 namespace cheshire {
@@ -18,6 +19,7 @@ constexpr uint64_t kMinuteNs = 60 * kNsPerSecond;
 constexpr uint64_t kHourNs = 60 * kMinuteNs;
 constexpr uint64_t kHugepageBytes = 2 * kMiB;
 constexpr auto kPowerOfTwo = CountValue::Powers::kRequired;
+constexpr auto kAnyNumber = CountValue::Powers::kAny;
 constexpr auto kRoundUp = CountValue::Powers::kRoundUp;
 
 template <typename E>
@@ -76,12 +78,31 @@ std::vector<Key> service_keys(ServiceDraft& draft) {
       {"instances.shells", CountValue{&service.shells, 0, kSlotsMax}},
       {"instances.standby", CountValue{&service.standby, 0, kSlotsMax}},
       {"in_flight.soft", CountValue{&service.in_flight_soft, 1, 1 << 20}},
+      {"in_flight.hard",
+       CountValue{
+           &service.in_flight_hard, 1, 1 << 20, kAnyNumber, {{"none", kHardNone}, {"auto", kHardAuto}}}},
       {"hold.syns_max", CountValue{&service.hold_syns_max, 1, 1 << 16}},
       {"hold.time_max", DurationValue{&service.hold_time_max_ns, kNsPerMs, kMinuteNs}},
       {"boot_deadline", DurationValue{&service.boot_deadline_ns, 10 * kNsPerMs, 5 * kMinuteNs}},
       {"idle_after", DurationValue{&service.idle_after_ns, 10 * kNsPerMs, 24 * kHourNs}},
       {"idle", choice(service.idle, {{"stop", IdleAction::kStop}, {"pause", IdleAction::kPause}})},
       {"drain_deadline", DurationValue{&service.drain_deadline_ns, kNsPerMs, 24 * kHourNs, true}},
+      {"overload.action", choice(service.overload.action, {{"reset", OverloadAction::kReset},
+                                                           {"http503", OverloadAction::kHttp503},
+                                                           {"hold", OverloadAction::kHold},
+                                                           {"drop", OverloadAction::kDrop}})},
+      {"overload.retry_after", DurationValue{&service.overload.retry_after_ns, kNsPerSecond, kHourNs}},
+      {"overload.retry_jitter",
+       DurationValue{&service.overload.retry_jitter_ns, kNsPerSecond, kHourNs, true}},
+      {"overload.body", TextValue{&service.overload.body, 0, kRefusalBodyMax - 1, "text of one line"}},
+      {"overload.per_source", CountValue{&service.overload.per_source, 0, 1 << 30}},
+      {"flood.challenge",
+       choice(service.flood.challenge,
+              {{"never", Challenge::kNever}, {"flood", Challenge::kFlood}, {"wake", Challenge::kWake}})},
+      {"flood.syn_rate", CountValue{&service.flood.syn_rate, 0, 1 << 30}},
+      {"flood.remember", DurationValue{&service.flood.remember_ns, kNsPerSecond, 24 * kHourNs}},
+      {"health.silent_after", DurationValue{&service.health.silent_after_ns, 100 * kNsPerMs, kHourNs, true}},
+      {"health.probe_every", DurationValue{&service.health.probe_every_ns, 10 * kNsPerMs, kHourNs, true}},
   };
 }
 
@@ -119,6 +140,8 @@ std::vector<Key> schema(ConfigDraft& draft) {
       {"worker.idle_timeout", DurationValue{&config.worker.idle_timeout_ns, kNsPerSecond, 24 * kHourNs}},
       {"worker.closing_timeout",
        DurationValue{&config.worker.closing_timeout_ns, 10 * kNsPerMs, 5 * kMinuteNs}},
+      {"worker.sources_max", CountValue{&config.worker.sources_max, 1024, 1 << 24, kRoundUp}},
+      {"worker.cookie_period", DurationValue{&config.worker.cookie_period_ns, kNsPerSecond, 10 * kMinuteNs}},
       {"control.tick", DurationValue{&config.control.tick_ns, kNsPerUs, 100 * kNsPerMs}},
       {"images", NamedMapsValue{kServicesMax, add_image}, true},
       {"services", NamedMapsValue{kServicesMax, add_service}, true},

@@ -17,6 +17,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct CountValue {
   uint64_t min;
   uint64_t max;
   enum class Powers { kAny, kRequired, kRoundUp } powers = Powers::kAny;
+  std::vector<std::pair<std::string_view, uint32_t>> words = {};  // that may stand in place of a number
 };
 struct DurationValue {
   uint64_t* into_ns;

@@ -106,6 +106,87 @@ TEST(ControlLoopFailure, a_success_forgets_the_failures) {
   EXPECT_EQ(stage.states(), "booting") << "it was no young instance: at once";
 }
 
+TEST(ControlLoopFailure, a_guest_that_dies_after_each_answer_is_not_tried_again_for_ever) {
+  ControlStage stage(one_service(only_one()));
+  uint32_t boots = 0;
+  stage.syns_wait(1);
+  for (uint64_t ms = 0; ms < 4000; ++ms) {
+    stage.advance(kNsPerMs);
+    if (stage.instance(0).state != InstanceState::kBooting || !stage.is_attached(0)) continue;
+    ++boots;
+    stage.answers(0);
+    stage.advance(kNsPerMs);
+    stage.driver().crash(stage.instance(0).id);
+    stage.port_dies(0);
+    stage.syns_wait(1);
+  }
+  EXPECT_EQ(boots, 5U) << "then it is refused for a while";
+  EXPECT_TRUE(stage.table().service({0}).refuse);
+}
+
+TEST(ControlLoopFailure, only_one_that_lives_for_a_second_forgets_the_failures) {
+  ControlStage stage(one_service(only_one()));
+  for (int i = 0; i < 3; ++i) stage.driver().script_boot(static_cast<size_t>(i), {.start_failure = "x"});
+  stage.syns_wait(1);
+  stage.advance(200 * kNsPerMs);
+  stage.answers(0);
+  stage.has_flows(0, 1);
+  stage.advance(BootBackoff::kProvenAfterNs + kNsPerMs);
+  EXPECT_TRUE(stage.instance(0).proven);
+}
+
+// --- silence ---
+
+TEST(ControlLoopFailure, an_instance_that_stopped_answering_is_replaced) {
+  ControlStage stage(one_service(only_one()));
+  stage.syns_wait(1);
+  stage.advance(50 * kNsPerMs);
+  stage.answers(0);
+  stage.advance(2 * kNsPerSecond);
+  const Generation first = stage.instance(0).id.generation;
+  stage.has_flows(0, 5);
+  stage.load(0).silent_since_ns.set(stage.now_ns());
+  stage.advance(5 * kNsPerSecond - kNsPerMs);
+  EXPECT_EQ(stage.states(), "active") << "slow is not dead";
+  stage.syns_wait(1);
+  stage.advance(2 * kNsPerMs);
+  EXPECT_EQ(stage.driver().stops().size(), 1U);
+  stage.load(0).silent_since_ns.set(0);
+  stage.advance(50 * kNsPerMs);
+  EXPECT_EQ(stage.instance(0).id.generation, Generation{first.value + 1}) << "somebody waits";
+  EXPECT_EQ(stage.status()->services[0].silent, 1U);
+}
+
+TEST(ControlLoopFailure, a_silent_one_that_drains_goes_at_once) {
+  ServiceConfig config = only_one();
+  config.drain_deadline_ns = 60 * kNsPerSecond;
+  config.idle_after_ns = 100 * kNsPerMs;
+  ControlStage stage(one_service(config));
+  stage.syns_wait(1);
+  stage.advance(50 * kNsPerMs);
+  stage.answers(0);
+  stage.has_flows(0, 0);
+  stage.stop_worker();  // a table that not everybody has passed keeps it draining
+  stage.advance(300 * kNsPerMs);
+  ASSERT_EQ(stage.states(), "draining");
+  stage.load(0).silent_since_ns.set(stage.now_ns());
+  stage.advance(5 * kNsPerSecond + kNsPerMs);
+  EXPECT_EQ(stage.states(), "leaving");
+}
+
+TEST(ControlLoopFailure, without_a_bound_nobody_is_too_silent) {
+  ServiceConfig config = only_one();
+  config.health.silent_after_ns = 0;
+  ControlStage stage(one_service(config));
+  stage.syns_wait(1);
+  stage.advance(50 * kNsPerMs);
+  stage.answers(0);
+  stage.has_flows(0, 1);
+  stage.load(0).silent_since_ns.set(stage.now_ns());
+  stage.advance(20 * kNsPerSecond);
+  EXPECT_EQ(stage.states(), "active");
+}
+
 TEST(ControlLoopFailure, a_vm_that_exits_by_itself_is_replaced_on_demand) {
   ControlStage stage(one_service(three()));
   has_served(stage);
