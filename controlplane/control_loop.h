@@ -26,6 +26,7 @@
 #include "config.h"
 #include "controlplane/boot_backoff.h"
 #include "controlplane/instance.h"
+#include "controlplane/maglev.h"
 #include "controlplane/policy.h"
 #include "controlplane/status.h"
 #include "hypervisor/driver.h"
@@ -126,6 +127,7 @@ class ControlLoop {
   std::vector<Instance> instances_;  // by slot
   std::vector<BootOrder> orders_;    // of this round, given to the drivers after publication
   std::vector<InstanceId> runs_;     // shells to start and paused instances to resume, likewise
+  MaglevTables maglev_;
   bool table_changed_ = true;
   bool shutting_down_ = false;
   uint64_t next_table_version_ = 1;

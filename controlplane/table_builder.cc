@@ -23,6 +23,21 @@ SlotRole role_of(const Instance& instance) {
   }
 }
 
+// Over the instances that accept flows; the worker passes over those that are not ready.
+void add_maglev_tables(std::vector<SteeringService>& services, const std::vector<SteeringSlot>& slots,
+                       MaglevTables& maglev) {
+  for (uint16_t index = 0; index < services.size(); ++index) {
+    SteeringService& service = services[index];
+    if (service.balance != Balance::kMaglev) continue;
+    std::vector<SlotIndex> members;
+    for (uint16_t i = 0; i < service.slot_count; ++i) {
+      const SlotIndex slot{static_cast<uint16_t>(service.first_slot + i)};
+      if (slots[slot.value].role == SlotRole::kAccepting) members.push_back(slot);
+    }
+    service.maglev = maglev.table(ServiceIndex{index}, members);
+  }
+}
+
 }  // namespace
 
 uint16_t first_slot(const Config& config, ServiceIndex service) {
@@ -38,7 +53,7 @@ std::string instance_name(const Config& config, const Instance& instance) {
 }
 
 SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
-                                   const std::vector<bool>& refusing) {
+                                   const std::vector<bool>& refusing, MaglevTables& maglev) {
   std::vector<SteeringService> services;
   services.reserve(config.services.size());
   uint32_t slot = 0;
@@ -52,6 +67,9 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
                         .first_slot = static_cast<uint16_t>(slot),
                         .slot_count = static_cast<uint16_t>(service.instances_max),
                         .in_flight_soft = service.in_flight_soft,
+                        .balance = service.balance,
+                        .slow_start_floor_percent = static_cast<uint8_t>(service.slow_start_floor_percent),
+                        .slow_start_ns = service.slow_start_ns,
                         .hold_syns_max = service.hold_syns_max,
                         .hold_time_max_ns = service.hold_time_max_ns,
                         .refuse = refusing[index]});
@@ -63,6 +81,7 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
     if (!instance.listed()) continue;
     slots[index] = {instance.id.generation, instance.service, role_of(instance)};
   }
+  add_maglev_tables(services, slots, maglev);
   return SteeringTable(std::move(services), std::move(slots));
 }
 

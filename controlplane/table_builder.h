@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// From the configuration and the instances to the steering table that the workers read. Pure.
+// From the configuration and the instances to the steering table that the workers read. Pure, but for the
+// Maglev tables that it keeps.
 #pragma once
 
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "config.h"
 #include "controlplane/instance.h"
+#include "controlplane/maglev.h"
 #include "steering_table.h"
 
 namespace cheshire {
@@ -21,6 +23,6 @@ namespace cheshire {
 
 // `instances` by slot, `refusing` by service.
 [[nodiscard]] SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
-                                                 const std::vector<bool>& refusing);
+                                                 const std::vector<bool>& refusing, MaglevTables& maglev);
 
 }  // namespace cheshire

@@ -26,6 +26,7 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       load_ring_(*links.load_ring),
       board_(*links.board),
       rewrites_(options.services),
+      chooser_(options.services, options.slots),
       flows_(options.config.flows_max, options.flow_hash_key),
       hold_(options.services, options.held_syns_max),
       slots_(options.slots) {

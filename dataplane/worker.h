@@ -31,10 +31,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "config.h"
 #include "counter.h"
+#include "dataplane/chooser.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/guest_port.h"
 #include "dataplane/hold_queue.h"
@@ -101,6 +103,7 @@ class Worker {
     bool dead = false;              // this generation lost its port
     bool ready = false;             // this generation's SYN-ACK was seen
     bool ready_unreported = false;  // … and is about to leave through the NIC
+    uint64_t ready_ns = 0;          // when it was seen
     bool soft_limit_told = false;
     bool touched = false;      // since the last load publication
     bool to_flush = false;     // its queue is in fresh_ or stuck_
@@ -159,7 +162,8 @@ class Worker {
   void answer_guest_with_reset(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
 
   // worker_hold.cc
-  [[nodiscard]] SlotState* emptiest_ready(const SteeringService& service, SlotIndex* index);
+  // choose_instance() to a queue that has room, or nothing.
+  [[nodiscard]] std::optional<SlotIndex> choose_for_held(const FlowKey& key);
   [[nodiscard]] SlotState* unproven(const SteeringService& service, SlotIndex* index);
   void probe_unproven();
   void serve_held();
@@ -186,6 +190,9 @@ class Worker {
   void advance_sweeps();
   void lose_flow(FlowEntry& flow);
   void age_flows();
+  [[nodiscard]] Chooser::Choice choose_instance(const FlowKey& key);
+  void update_membership(SlotIndex index);
+  void set_in_flight(SlotIndex index, uint32_t in_flight);
   void open_flow(FlowEntry& flow, SlotIndex index);
   void close_flow(FlowEntry& flow);
   void reopen_if_reset(FlowEntry& flow);
@@ -209,6 +216,7 @@ class Worker {
   const Published<SteeringTable>::Versioned* table_ = nullptr;
   uint64_t table_version_ = 0;
   std::vector<ServiceRewrite> rewrites_;  // by service
+  Chooser chooser_;
   FlowTable flows_;
   HoldQueue hold_;
   std::vector<SlotState> slots_;

@@ -177,24 +177,26 @@ void Worker::segment_of_lost_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEn
 }
 
 void Worker::steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key) {
-  const SteeringService& service = table_->value.service(key.service);
   board_.service(key.service).syns.increment();
-  SlotIndex ready_index;
-  if (emptiest_ready(service, &ready_index) == nullptr) return hold_syn(packet, parsed, key);
+  // Those who came before and wait go first.
+  if (hold_.waiting(key.service) != 0) serve_held(key.service);
+  if (hold_.waiting(key.service) != 0) return hold_syn(packet, parsed, key);
+  const Chooser::Choice choice = choose_instance(key);
+  if (choice.outcome != Chooser::Outcome::kChosen) return hold_syn(packet, parsed, key);
 
   FlowEntry* flow = flows_.insert(key);
   if (flow == nullptr) return drop(packet, DropReason::k_flow_table_full);
   flow->client_mac = header_at<EthernetHeader>(bytes_of(packet), 0).source;
   flow->vlan_tci = parsed.vlan_tci;
-  open_flow(*flow, ready_index);
-  forward_to_guest(packet, parsed, key.service, ready_index);
+  open_flow(*flow, choice.slot);
+  forward_to_guest(packet, parsed, key.service, choice.slot);
 }
 
 void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key) {
   const SteeringService& service = table_->value.service(key.service);
   ServiceLoad& load = board_.service(key.service);
   SlotIndex index;
-  if (service.refuse && emptiest_ready(service, &index) == nullptr && unproven(service, &index) == nullptr) {
+  if (service.refuse && !chooser_.has_members(key.service) && unproven(service, &index) == nullptr) {
     load.refused.increment();
     return answer_with_reset(packet, parsed);
   }

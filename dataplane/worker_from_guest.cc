@@ -185,9 +185,11 @@ void Worker::note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPa
 void Worker::became_ready(SlotIndex index, uint64_t syn_seen_ns, uint64_t syn_delivered_ns) {
   SlotState& slot = slots_[index.value];
   slot.ready = true;
+  slot.ready_ns = now_ns_;
   slot.ready_unreported = true;
   ++ready_unreported_;
   slot.offered = nullptr;
+  update_membership(index);
   SlotLoad& load = board_.slot(index);
   load.unanswered_since_ns.set(0);
   load.syn_seen_ns.set(syn_seen_ns);

@@ -10,19 +10,24 @@
 
 namespace cheshire {
 
-// Ready, accepting, and the least in flight; among equals the first, so that a light load stays together and
-// the others can go. Nullptr: nobody.
-Worker::SlotState* Worker::emptiest_ready(const SteeringService& service, SlotIndex* index) {
-  SlotState* best = nullptr;
-  for (uint16_t i = 0; i < service.slot_count; ++i) {
-    const SlotIndex candidate{static_cast<uint16_t>(service.first_slot + i)};
-    SlotState& slot = slots_[candidate.value];
-    if (!slot.alive() || !slot.ready || slot.role != SlotRole::kAccepting) continue;
-    if (best != nullptr && slot.in_flight >= best->in_flight) continue;
-    best = &slot;
-    *index = candidate;
+Chooser::Choice Worker::choose_instance(const FlowKey& key) {
+  return chooser_.choose(key.service, siphash13(options_.flow_hash_key, key.as_integer()), now_ns_);
+}
+
+std::optional<SlotIndex> Worker::choose_for_held(const FlowKey& key) {
+  const Chooser::Choice choice = choose_instance(key);
+  if (choice.outcome != Chooser::Outcome::kChosen || slots_[choice.slot.value].queue.room() == 0) return {};
+  return choice.slot;
+}
+
+// Whether it may get new flows now. To be called whenever anything of this changes.
+void Worker::update_membership(SlotIndex index) {
+  const SlotState& slot = slots_[index.value];
+  if (slot.alive() && slot.ready && slot.role == SlotRole::kAccepting) {
+    chooser_.add(slot.service, index, slot.ready_ns);
+  } else {
+    chooser_.remove(index);
   }
-  return best;
 }
 
 // Its rings are up, it has not answered a SYN yet, and none is on its way to it.
@@ -76,22 +81,21 @@ void Worker::serve_held(ServiceIndex index) {
   };
   // Boots fail again and again, and nobody is left who could become ready: waiting is in vain.
   SlotIndex anybody;
-  const bool in_vain = service.refuse && emptiest_ready(service, &anybody) == nullptr &&
+  const bool in_vain = service.refuse && !chooser_.has_members(index) &&
                        unproven(service, &anybody) == nullptr && hold_.offered(index) == 0;
 
   for (HeldSyn* syn = hold_.first_offered(index); syn != nullptr;) {
     HeldSyn* next = hold_.next(syn);
-    SlotIndex ready_index;
-    const SlotState* ready = nullptr;
+    std::optional<SlotIndex> other;
     if (expired(*syn)) {
       expire(syn);
     } else if (!owner_is_current(*flows_.find(syn->key))) {
       withdraw(syn);  // gone, and the sweep has not come by yet: nothing is for its slot any more
     } else if (now_ns_ - syn->first_offered_ns >= kGiveToAnotherAfterNs &&
-               (ready = emptiest_ready(service, &ready_index)) != nullptr && ready->queue.room() != 0) {
+               (other = choose_for_held(syn->key)).has_value()) {
       // At once: waiting, it would be offered to the same instance again.
       withdraw(syn);
-      release_to(ready_index, syn);
+      release_to(*other, syn);
     } else if (now_ns_ >= syn->offer_again_ns) {
       static_cast<void>(deliver_copy(syn->slot, syn));
     }
@@ -100,14 +104,13 @@ void Worker::serve_held(ServiceIndex index) {
 
   for (HeldSyn* syn = hold_.first_waiting(index); syn != nullptr;) {
     HeldSyn* next = hold_.next(syn);
-    SlotIndex slot_index;
+    SlotIndex asked;
     if (in_vain || expired(*syn)) {
       expire(syn);
-    } else if (const SlotState* slot = emptiest_ready(service, &slot_index);
-               slot != nullptr && slot->queue.room() != 0) {
-      release_to(slot_index, syn);
-    } else if (slot == nullptr && unproven(service, &slot_index) != nullptr && offer_to(slot_index, syn)) {
-      // Its answer will tell.
+    } else if (const std::optional<SlotIndex> slot = choose_for_held(syn->key); slot.has_value()) {
+      release_to(*slot, syn);
+    } else if (unproven(service, &asked) != nullptr && offer_to(asked, syn)) {
+      // Its answer will tell. With nobody ready, or with no room at those who are.
     } else {
       break;  // they are in order of arrival: the next one has waited less
     }

@@ -24,7 +24,9 @@ void Worker::take_steering_table() {
   const auto* latest = steering_.latest();
   if (latest == nullptr || latest->version == table_version_) return;
   for (size_t index = 0; index < latest->value.services().size(); ++index) {
-    rewrites_[index] = ServiceRewrite(latest->value.services()[index]);
+    const SteeringService& service = latest->value.services()[index];
+    rewrites_[index] = ServiceRewrite(service);
+    chooser_.configure(ServiceIndex{static_cast<uint16_t>(index)}, service);
   }
   table_ = latest;
   table_version_ = latest->version;
@@ -36,6 +38,7 @@ void Worker::take_steering_table() {
       if (wanted.generation.value != 0) begin_instance(SlotIndex{index}, wanted);
     }
     change_role(SlotIndex{index}, wanted.role);
+    update_membership(SlotIndex{index});
   }
   rebuild_polled();
   steering_.pass(options_.reader, table_version_);
@@ -50,9 +53,9 @@ void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {
   slot.ready = false;
   slot.soft_limit_told = false;
   slot.probe_again_ns = 0;
-  slot.in_flight = 0;
   slot.owing = 0;
-  board_.slot(index).in_flight.set(0);
+  chooser_.begin(slot.service, index);
+  set_in_flight(index, 0);
   board_.slot(index).flows_owing.set(0);
   board_.slot(index).wake_since_ns.set(0);
   attach_if_expected(index);
@@ -80,8 +83,8 @@ void Worker::end_instance(SlotIndex index) {
     begin_sweep({index, slot.generation});
   }
   // What the sweep will take is no longer in flight anywhere: the slot's next instance begins with nothing.
-  slot.in_flight = 0;
-  board_.slot(index).in_flight.set(0);
+  chooser_.remove(index);
+  set_in_flight(index, 0);
   slot.generation = Generation{};
   slot.role = SlotRole::kEmpty;
   slot.dead = false;
@@ -120,6 +123,7 @@ void Worker::port_down(SlotIndex index) {
   } else if (slot.alive()) {
     detach(index);
     slot.dead = true;
+    chooser_.remove(index);
     begin_sweep({index, slot.generation});
     board_.slot(index).dead_generation.publish(slot.generation.value);
     tell(LoadEdge::kDead, slot.service, index);
@@ -228,6 +232,14 @@ void Worker::age_flows() {
   });
 }
 
+void Worker::set_in_flight(SlotIndex index, uint32_t in_flight) {
+  SlotState& slot = slots_[index.value];
+  slot.in_flight = in_flight;
+  slot.touched = true;
+  chooser_.set_in_flight(index, in_flight);
+  board_.slot(index).in_flight.set(in_flight);
+}
+
 void Worker::open_flow(FlowEntry& flow, SlotIndex index) {
   SlotState& slot = slots_[index.value];
   flow.slot = index;
@@ -237,8 +249,7 @@ void Worker::open_flow(FlowEntry& flow, SlotIndex index) {
   SlotLoad& load = board_.slot(index);
   load.flows_opened.increment();
   load.last_opened_ns.set(now_ns_);
-  load.in_flight.set(++slot.in_flight);
-  slot.touched = true;
+  set_in_flight(index, slot.in_flight + 1);
   const uint32_t soft = table_->value.service(flow.key.service).in_flight_soft;
   if (slot.in_flight < soft) {
     slot.soft_limit_told = false;
@@ -258,8 +269,7 @@ void Worker::close_flow(FlowEntry& flow) {
   load.flows_closed.increment();
   if (!(slot.generation == flow.generation)) return;  // counted with an instance that is gone
   CHECK(slot.in_flight > 0);
-  load.in_flight.set(--slot.in_flight);
-  slot.touched = true;
+  set_in_flight(flow.slot, slot.in_flight - 1);
   if (slot.in_flight == 0 && slot.role == SlotRole::kDraining)
     tell(LoadEdge::kDrained, slot.service, flow.slot);
 }
@@ -282,8 +292,7 @@ void Worker::reopen_if_reset(FlowEntry& flow) {
   SlotState& slot = slot_of(flow);
   SlotLoad& load = board_.slot(flow.slot);
   load.flows_opened.increment();
-  load.in_flight.set(++slot.in_flight);
-  slot.touched = true;
+  set_in_flight(flow.slot, slot.in_flight + 1);
 }
 
 void Worker::erase_flow(FlowEntry& flow) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "balance.h"
 #include "be.h"
 #include "ids.h"
 #include "net.h"
@@ -122,7 +123,11 @@ struct ServiceConfig {
   IdleAction idle = IdleAction::kStop;
   uint32_t in_flight_soft = 64;         // flows per instance at which the next one is woken
   uint32_t in_flight_hard = kHardNone;  // flows per instance, never more
-  uint32_t hold_syns_max = 128;         // SYNs parked at once
+  Balance balance = Balance::kLeast;
+  // A new instance's share of new flows rises from the floor to the full one in that time; 0: at once.
+  uint64_t slow_start_ns = 0;
+  uint32_t slow_start_floor_percent = 10;
+  uint32_t hold_syns_max = 128;  // SYNs parked at once
   uint64_t hold_time_max_ns = 3 * kNsPerSecond;
   uint64_t boot_deadline_ns = 2 * kNsPerSecond;    // from the boot order to the first SYN-ACK
   uint64_t idle_after_ns = 10 * kNsPerSecond;      // an instance without flows for so long is surplus

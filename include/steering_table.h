@@ -9,9 +9,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "balance.h"
 #include "be.h"
 #include "ids.h"
 #include "net.h"
@@ -41,6 +43,11 @@ struct SteeringService {
   uint16_t first_slot = 0;  // the service's slots are first_slot .. first_slot + slot_count - 1
   uint16_t slot_count = 0;
   uint32_t in_flight_soft = 0;
+  uint32_t in_flight_hard = 0;  // flows per instance, never more; 0: no limit
+  Balance balance = Balance::kLeast;
+  uint8_t slow_start_floor_percent = 100;
+  uint64_t slow_start_ns = 0;                 // 0: an instance has its full share as soon as it is ready
+  std::shared_ptr<const MaglevTable> maglev;  // with Balance::kMaglev; copied by the control thread only
   uint32_t hold_syns_max = 0;
   uint64_t hold_time_max_ns = 0;
   bool refuse = false;  // boots fail again and again: a SYN that nobody can take is reset at once

@@ -81,6 +81,11 @@ std::vector<Key> service_keys(ServiceDraft& draft) {
       {"in_flight.hard",
        CountValue{
            &service.in_flight_hard, 1, 1 << 20, kAnyNumber, {{"none", kHardNone}, {"auto", kHardAuto}}}},
+      {"balance", choice(service.balance, {{"least", Balance::kLeast},
+                                           {"two_choices", Balance::kTwoChoices},
+                                           {"maglev", Balance::kMaglev}})},
+      {"slow_start.time", DurationValue{&service.slow_start_ns, kNsPerMs, 5 * kMinuteNs, true}},
+      {"slow_start.floor_percent", CountValue{&service.slow_start_floor_percent, 1, 100}},
       {"hold.syns_max", CountValue{&service.hold_syns_max, 1, 1 << 16}},
       {"hold.time_max", DurationValue{&service.hold_time_max_ns, kNsPerMs, kMinuteNs}},
       {"boot_deadline", DurationValue{&service.boot_deadline_ns, 10 * kNsPerMs, 5 * kMinuteNs}},

@@ -31,7 +31,8 @@ TEST(TableBuilder, services_own_consecutive_slots) {
   const Config config = two_services();
   EXPECT_EQ(first_slot(config, {0}), 0U);
   EXPECT_EQ(first_slot(config, {1}), 3U);
-  const SteeringTable table = build_steering_table(config, std::vector<Instance>(5), {false, true});
+  MaglevTables maglev;
+  const SteeringTable table = build_steering_table(config, std::vector<Instance>(5), {false, true}, maglev);
   EXPECT_EQ(table.service({0}).first_slot, 0U);
   EXPECT_EQ(table.service({0}).slot_count, 3U);
   EXPECT_EQ(table.service({1}).first_slot, 3U);
@@ -41,7 +42,9 @@ TEST(TableBuilder, services_own_consecutive_slots) {
 }
 
 TEST(TableBuilder, a_service_is_copied_whole) {
-  const SteeringTable table = build_steering_table(two_services(), std::vector<Instance>(5), {false, false});
+  MaglevTables maglev;
+  const SteeringTable table =
+      build_steering_table(two_services(), std::vector<Instance>(5), {false, false}, maglev);
   const SteeringService& web = table.service({0});
   EXPECT_EQ(web.vip, be32(0xc000020a));
   EXPECT_EQ(web.port, be16(80));
@@ -66,7 +69,8 @@ class TableSlot : public ::testing::TestWithParam<Row> {};
 TEST_P(TableSlot, has_its_role) {
   std::vector<Instance> instances(5);
   instances[3] = {.id = {{3}, {42}}, .service = {1}, .state = GetParam().state};
-  const SteeringTable table = build_steering_table(two_services(), instances, {false, false});
+  MaglevTables maglev;
+  const SteeringTable table = build_steering_table(two_services(), instances, {false, false}, maglev);
   const SteeringSlot& slot = table.slot({3});
   EXPECT_EQ(slot.role, GetParam().role);
   const bool listed = GetParam().role != SlotRole::kEmpty;
