@@ -13,6 +13,9 @@ namespace cheshire {
 SteeringTable::SteeringTable(std::vector<SteeringService> services, std::vector<SteeringSlot> slots)
     : services_(std::move(services)), slots_(std::move(slots)) {
   CHECK(services_.size() <= kServicesMax);
+  for (const SteeringService& service : services_) vips_.push_back(service.vip.raw());
+  std::sort(vips_.begin(), vips_.end());
+  vips_.erase(std::unique(vips_.begin(), vips_.end()), vips_.end());
   const size_t size = std::bit_ceil(std::max<size_t>(2 * services_.size(), 2));
   match_.assign(size, kNoService);
   match_mask_ = static_cast<uint32_t>(size - 1);
@@ -24,8 +27,7 @@ SteeringTable::SteeringTable(std::vector<SteeringService> services, std::vector<
 }
 
 bool SteeringTable::is_vip(be32 address) const {
-  return std::any_of(services_.begin(), services_.end(),
-                     [address](const SteeringService& service) { return service.vip == address; });
+  return std::binary_search(vips_.begin(), vips_.end(), address.raw());
 }
 
 }  // namespace cheshire

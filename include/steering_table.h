@@ -69,6 +69,7 @@ class SteeringTable {
       if (service.vip == vip && service.port == port) return ServiceIndex{index};
     }
   }
+  // Worker, per packet that is for no service: a scan is not to be had by who asks for wrong ports.
   [[nodiscard]] bool is_vip(be32 address) const;
 
   [[nodiscard]] const SteeringService& service(ServiceIndex index) const { return services_[index.value]; }
@@ -89,6 +90,7 @@ class SteeringTable {
   std::vector<SteeringSlot> slots_;
   std::vector<uint16_t> match_;  // open addressing, linear probing, a power of two
   uint32_t match_mask_ = 0;
+  std::vector<uint32_t> vips_;  // ascending, as they stand in packets
 };
 
 }  // namespace cheshire
