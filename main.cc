@@ -240,14 +240,14 @@ int run(const Config& config) {
   spdlog::info("nic {}: {}", config.nic.device, nic.value().description());
 
   const size_t slots = config.slots();
-  LoadBoard board(slots, config.services.size());
+  LoadBoard board(slots, config.services_made());
   SpscRing<LoadRecord> load_ring(kLoadRingRecords);
   SpscRing<PortMessage> port_messages(std::bit_ceil(4 * slots));
   Published<SteeringTable> steering(1);
   StatusBoard status;
   auto worker = std::make_unique<Worker>(WorkerOptions{.reader = 0,
                                                        .slots = slots,
-                                                       .services = config.services.size(),
+                                                       .services = config.services_made(),
                                                        .held_syns_max = config.held_syns_max,
                                                        .config = config.worker,
                                                        .flow_hash_key = random_hash_key(),
@@ -268,27 +268,24 @@ int run(const Config& config) {
                                    .downs_acknowledged = downs_acknowledged});
   if (!vhost) return start_failed(vhost.error());
 
-  std::vector<Driver*> by_image;
-  for (const ImageConfig& image : config.images) {
-    by_image.push_back(drivers.value().at(image.driver).get());
-  }
+  std::map<DriverKind, Driver*> by_kind;
+  for (const auto& [kind, driver] : drivers.value()) by_kind[kind] = driver.get();
   ControlLoop control(config,
                       {.board = &board,
                        .load_ring = &load_ring,
                        .steering = &steering,
                        .status = &status,
-                       .drivers = std::move(by_image),
+                       .drivers = std::move(by_kind),
                        .connected = [&](SlotIndex slot) { return vhost.value()->connected(slot); },
                        .vhost_socket = [&](SlotIndex slot) { return vhost.value()->socket_path(slot); }});
-  if (auto result = register_telemetry({&config, &board, &status}); !result)
-    return start_failed(result.error());
+  if (auto result = register_telemetry({&board, &status}); !result) return start_failed(result.error());
 
   Counter stop_worker;
   if (auto result = eal.value().launch([&] { run_worker(*worker, config.worker, stop_worker); }); !result) {
     return start_failed(result.error());
   }
   for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
-  spdlog::info("ready: {} services, up to {} instances", config.services.size(), slots);
+  spdlog::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
   run_control(control, config, signals.value());
 
   // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of

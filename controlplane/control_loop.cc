@@ -12,19 +12,34 @@
 
 namespace cheshire {
 ControlLoop::ControlLoop(const Config& config, ControlLinks links)
-    : config_(config),
+    : config_(std::make_shared<const Config>(config)),
       links_(std::move(links)),
       services_(config.services.size()),
       instances_(config.slots()) {
-  CHECK(links_.drivers.size() == config.images.size());
+  for (uint16_t slot = 0; slot < instances_.size(); ++slot) {
+    instances_[slot].id.slot = SlotIndex{slot};
+    pool_.push_back(&instances_[slot]);
+  }
   for (uint16_t index = 0; index < services_.size(); ++index) {
-    services_[index].first_slot = first_slot(config, ServiceIndex{index});
-    for (Instance& instance : instances_of(ServiceIndex{index})) {
-      instance.service = ServiceIndex{index};
-      instance.id.slot = SlotIndex{static_cast<uint16_t>(&instance - instances_.data())};
-    }
+    take_slots(ServiceIndex{index}, config.services[index].instances_max);
   }
   orders_.reserve(instances_.size());
+}
+
+// From the pool, the first ones, until the service has so many.
+void ControlLoop::take_slots(ServiceIndex index, size_t wanted) {
+  std::vector<Instance*>& owned = services_[index.value].instances;
+  for (uint16_t number = 0; owned.size() < wanted; ++number) {
+    CHECK(!pool_.empty());  // the configuration check bounds the sum
+    const auto place = std::find_if(owned.begin(), owned.end(),
+                                    [&](const Instance* instance) { return instance->number >= number; });
+    if (place != owned.end() && (*place)->number == number) continue;
+    Instance* const instance = pool_.front();
+    pool_.erase(pool_.begin());
+    instance->service = index;
+    instance->number = number;
+    owned.insert(place, instance);
+  }
 }
 
 void ControlLoop::tick(uint64_t now_ns) {
@@ -57,13 +72,7 @@ void ControlLoop::drain_load_ring() {
 }
 
 void ControlLoop::take_driver_events(uint64_t now_ns) {
-  for (size_t image = 0; image < links_.drivers.size(); ++image) {
-    Driver* driver = links_.drivers[image];
-    // Images share drivers.
-    if (std::find(links_.drivers.begin(), links_.drivers.begin() + static_cast<ptrdiff_t>(image), driver) !=
-        links_.drivers.begin() + static_cast<ptrdiff_t>(image)) {
-      continue;
-    }
+  for (const auto& [kind, driver] : links_.drivers) {
     while (const std::optional<DriverEvent> event = driver->next_event()) {
       Instance& instance = instances_[event->id.slot.value];
       if (!(instance.id == event->id)) continue;
@@ -122,7 +131,7 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
     table_changed_ = true;
   }
   const ServiceView view = view_of(index, now_ns);
-  const Decision decision = decide(view, config_.services[index.value], now_ns);
+  const Decision decision = decide(view, config_->services[index.value], now_ns);
   service.status.wanted = decision.wanted;
   if (decision.wanted > view.size) grow(index, decision.wanted - view.size, now_ns);
   if (decision.wanted < view.size) shrink(index, view.size - decision.wanted, now_ns);
@@ -164,7 +173,7 @@ void ControlLoop::publish() {
   std::vector<bool> refusing;
   refusing.reserve(services_.size());
   for (const Service& service : services_) refusing.push_back(service.refusing);
-  const uint64_t version = links_.steering->publish(build_steering_table(config_, instances_, refusing, maglev_));
+  const uint64_t version = links_.steering->publish(build_steering_table(*config_, instances_, refusing, maglev_));
   CHECK(version == next_table_version_);
   ++next_table_version_;
 }
@@ -191,20 +200,7 @@ bool ControlLoop::all_gone() const {
 }
 
 std::string ControlLoop::name_of(const Instance& instance) const {
-  return instance_name(config_, instance);
-}
-
-std::span<Instance> ControlLoop::instances_of(ServiceIndex index) {
-  return std::span(instances_)
-      .subspan(services_[index.value].first_slot, config_.services[index.value].instances_max);
-}
-std::span<const Instance> ControlLoop::instances_of(ServiceIndex index) const {
-  return std::span(instances_)
-      .subspan(services_[index.value].first_slot, config_.services[index.value].instances_max);
-}
-
-Driver& ControlLoop::driver_of(const Instance& instance) const {
-  return *links_.drivers[config_of(instance).image];
+  return instance_name(*config_, instance);
 }
 
 }  // namespace cheshire

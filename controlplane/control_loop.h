@@ -19,7 +19,8 @@
 
 #include <deque>
 #include <functional>
-#include <span>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,7 @@ struct ControlLinks {
   SpscRing<LoadRecord>* load_ring = nullptr;  // consumer: this thread
   Published<SteeringTable>* steering = nullptr;
   StatusBoard* status = nullptr;
-  std::vector<Driver*> drivers;  // by image
+  std::map<DriverKind, Driver*> drivers;  // those of one name may be the same
   // Whether a VM is still connected to the slot's vhost-user socket.
   std::function<bool(SlotIndex)> connected;
   std::function<std::string(SlotIndex)> vhost_socket;
@@ -67,13 +68,14 @@ class ControlLoop {
 
  private:
   struct Service {
-    uint16_t first_slot = 0;
+    std::vector<Instance*> instances;  // one for each slot that it has
     BootBackoff backoff;
     bool refusing = false;
     uint64_t last_demand_ns = 0;  // when somebody was last waiting or booting
     ServiceStatus status;
   };
 
+  void take_slots(ServiceIndex index, size_t wanted);
   void drain_load_ring();
   void take_driver_events(uint64_t now_ns);
   void take_driver_event(Instance& instance, const DriverEvent& event, uint64_t now_ns);
@@ -111,20 +113,31 @@ class ControlLoop {
   void show_status(uint64_t now_ns);
   void record_cold_start(const Instance& instance);
 
-  [[nodiscard]] std::span<Instance> instances_of(ServiceIndex index);
-  [[nodiscard]] std::span<const Instance> instances_of(ServiceIndex index) const;
-  [[nodiscard]] Driver& driver_of(const Instance& instance) const;
+  [[nodiscard]] InstanceRange<Instance> instances_of(ServiceIndex index) {
+    return InstanceRange<Instance>(services_[index.value].instances);
+  }
+  [[nodiscard]] InstanceRange<const Instance> instances_of(ServiceIndex index) const {
+    return InstanceRange<const Instance>(services_[index.value].instances);
+  }
+  [[nodiscard]] Driver& driver_of(const Instance& instance) const {
+    return *links_.drivers.at(instance.driver);
+  }
+  // Of the instances that the service would begin now.
+  [[nodiscard]] Driver& driver_for(ServiceIndex index) const {
+    return *links_.drivers.at(config_->images[config_->services[index.value].image].driver);
+  }
   [[nodiscard]] const ServiceConfig& config_of(const Instance& instance) const {
-    return config_.services[instance.service.value];
+    return config_->services[instance.service.value];
   }
   [[nodiscard]] const SlotLoad& load_of(const Instance& instance) const {
     return links_.board->slot(instance.id.slot);
   }
 
-  const Config& config_;
+  std::shared_ptr<const Config> config_;  // never changed; another one takes its place
   const ControlLinks links_;
   std::vector<Service> services_;
-  std::vector<Instance> instances_;  // by slot
+  std::vector<Instance> instances_;  // by slot; never resized
+  std::vector<Instance*> pool_;      // of slots that no service has
   std::vector<BootOrder> orders_;    // of this round, given to the drivers after publication
   std::vector<InstanceId> runs_;     // shells to start and paused instances to resume, likewise
   MaglevTables maglev_;

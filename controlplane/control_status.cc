@@ -26,6 +26,7 @@ void ControlLoop::record_cold_start(const Instance& instance) {
   start.number = ++cold_starts_seen_;
   start.service = instance.service;
   start.instance = instance.id;
+  start.name = name_of(instance);
   start.tier = instance.tier;
   start.boot_ordered_ns = since_seen(instance.ordered_ns);
   start.spawn_began_ns = since_seen(instance.spawn_began_ns);
@@ -49,6 +50,7 @@ void ControlLoop::show_status(uint64_t now_ns) {
   status_shown_ns_ = now_ns;
   auto status = std::make_shared<Status>();
   status->time_ns = now_ns;
+  status->config = config_;
   status->instances = instances_;
   status->usage.reserve(instances_.size());
   for (const Instance& instance : instances_) {
@@ -62,6 +64,7 @@ void ControlLoop::show_status(uint64_t now_ns) {
     status->services.back().refusing = service.refusing;
   }
   for (const Instance& instance : instances_) {
+    if (instance.service == kNoService) continue;
     ServiceStatus& service = status->services[instance.service.value];
     switch (instance.state) {
       case InstanceState::kAbsent:

@@ -56,11 +56,13 @@ void ControlLoop::shrink(ServiceIndex index, uint32_t by, uint64_t now_ns) {
 // A new generation in the slot: booted (kBooting, kWarming) or only prepared (kPreparing).
 void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns) {
   const ServiceConfig& service = config_of(instance);
-  const ImageConfig& image = config_.images[service.image];
+  const ImageConfig& image = config_->images[service.image];
   const InstanceId id{instance.id.slot, Generation{instance.id.generation.value + 1}};
   const SlotLoad& load = links_.board->slot(id.slot);
   instance = Instance{.id = id,
                       .service = instance.service,
+                      .number = instance.number,
+                      .driver = image.driver,
                       .state = state,
                       .process_gone = false,
                       .awaited = somebody_waits(instance.service),
@@ -139,7 +141,7 @@ void ControlLoop::call_off_pause(Instance& instance, uint64_t now_ns) {
 }
 
 void ControlLoop::pause_quiet(ServiceIndex index, uint64_t now_ns) {
-  const uint32_t min = config_.services[index.value].instances_min;
+  const uint32_t min = config_->services[index.value].instances_min;
   uint32_t size = count(index, [](const Instance& instance) { return instance.counts(); });
   for (Instance& instance : instances_of(index)) {
     if (size <= min || !is_pausable(instance, now_ns)) continue;
@@ -158,7 +160,7 @@ bool ControlLoop::standby_wanted(const Instance& instance) const {
 
 void ControlLoop::keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns) {
   Service& service = services_[index.value];
-  const ServiceConfig& config = config_.services[index.value];
+  const ServiceConfig& config = config_->services[index.value];
   if (config.shells == 0 && config.standby == 0) return;
   const auto in = [&](std::initializer_list<InstanceState> states) {
     return count(index, [&](const Instance& instance) {
@@ -179,10 +181,11 @@ void ControlLoop::keep_pools(ServiceIndex index, const ServiceView& view, uint64
   if (in({InstanceState::kStandby}) < config.standby) {
     if (Instance* shell = first_in(InstanceState::kShell); shell != nullptr) {
       start_shell(*shell, InstanceState::kWarming, now_ns);
-    } else if (free != nullptr && driver_of(*free).has_tiers()) {
+    } else if (free != nullptr && driver_for(index).has_tiers()) {
       begin(*free, InstanceState::kWarming, now_ns);
     }
-  } else if (in({InstanceState::kShell}) < config.shells && free != nullptr && driver_of(*free).has_tiers()) {
+  } else if (in({InstanceState::kShell}) < config.shells && free != nullptr &&
+             driver_for(index).has_tiers()) {
     begin(*free, InstanceState::kPreparing, now_ns);
   }
 }

@@ -22,8 +22,12 @@
 //   stopping   the driver was told to end it; ends when the process is gone and its connection closed
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <span>
 
+#include "config.h"
 #include "ids.h"
 
 namespace cheshire {
@@ -87,7 +91,9 @@ constexpr const char* to_string(InstanceState state) {
 
 struct Instance {
   InstanceId id;
-  ServiceIndex service;
+  ServiceIndex service = kNoService;      // whose slot it is; kNoService: in the pool of spare ones
+  uint16_t number = 0;                    // of the slot among those of its service, for its name
+  DriverKind driver = DriverKind::kAuto;  // of the image that it was begun with
   InstanceState state = InstanceState::kAbsent;
   bool was_active = false;  // where a draining instance returns to when it is called back
   bool process_gone = true;
@@ -118,6 +124,41 @@ struct Instance {
     return counts() || state == InstanceState::kWarming || state == InstanceState::kDraining ||
            state == InstanceState::kPausing || state == InstanceState::kStandby;
   }
+};
+
+// The instances of one service, wherever their slots lie: a view of a list of pointers as a list of
+// instances.
+template <typename T>
+class InstanceRange {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = Instance;
+    using difference_type = std::ptrdiff_t;
+    using pointer = T*;
+    using reference = T&;
+
+    explicit Iterator(Instance* const* at = nullptr) : at_(at) {}
+    T& operator*() const { return **at_; }
+    T* operator->() const { return *at_; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) { return Iterator(at_++); }
+    friend bool operator==(const Iterator&, const Iterator&) = default;
+
+   private:
+    Instance* const* at_;
+  };
+
+  explicit InstanceRange(std::span<Instance* const> list) : list_(list) {}
+  [[nodiscard]] Iterator begin() const { return Iterator(list_.data()); }
+  [[nodiscard]] Iterator end() const { return Iterator(list_.data() + list_.size()); }
+
+ private:
+  std::span<Instance* const> list_;
 };
 
 }  // namespace cheshire

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "config.h"
 #include "controlplane/instance.h"
 #include "hypervisor/driver.h"
 
@@ -21,6 +22,7 @@ namespace cheshire {
 // for what had been done before it came.
 struct ColdStart {
   uint64_t number = 0;  // 1, 2, 3 … in the life of the daemon
+  std::string name;     // of the instance
   ServiceIndex service;
   InstanceId instance;
   StartTier tier = StartTier::kCold;
@@ -54,10 +56,11 @@ struct ServiceStatus {
 };
 
 struct Status {
-  std::vector<ServiceStatus> services;        // by ServiceIndex
-  std::vector<Instance> instances;            // by slot
-  std::vector<std::optional<VmUsage>> usage;  // by slot
-  std::deque<ColdStart> cold_starts;          // oldest first, bounded
+  std::vector<ServiceStatus> services;                                      // by ServiceIndex
+  std::vector<Instance> instances;                                          // by slot
+  std::vector<std::optional<VmUsage>> usage;                                // by slot
+  std::deque<ColdStart> cold_starts;                                        // oldest first, bounded
+  std::shared_ptr<const Config> config = std::make_shared<const Config>();  // what they were run by
   uint64_t time_ns = 0;
 };
 

@@ -30,9 +30,9 @@ void add_maglev_tables(std::vector<SteeringService>& services, const std::vector
     SteeringService& service = services[index];
     if (service.balance != Balance::kMaglev) continue;
     std::vector<SlotIndex> members;
-    for (uint16_t i = 0; i < service.slot_count; ++i) {
-      const SlotIndex slot{static_cast<uint16_t>(service.first_slot + i)};
-      if (slots[slot.value].role == SlotRole::kAccepting) members.push_back(slot);
+    for (uint16_t slot = 0; slot < slots.size(); ++slot) {
+      const bool accepts = slots[slot].role == SlotRole::kAccepting;
+      if (accepts && slots[slot].service.value == index) members.push_back(SlotIndex{slot});
     }
     service.maglev = maglev.table(ServiceIndex{index}, members);
   }
@@ -40,15 +40,8 @@ void add_maglev_tables(std::vector<SteeringService>& services, const std::vector
 
 }  // namespace
 
-uint16_t first_slot(const Config& config, ServiceIndex service) {
-  uint32_t first = 0;
-  for (uint16_t index = 0; index < service.value; ++index) first += config.services[index].instances_max;
-  return static_cast<uint16_t>(first);
-}
-
 std::string instance_name(const Config& config, const Instance& instance) {
-  const int number = instance.id.slot.value - first_slot(config, instance.service);
-  return config.services[instance.service.value].name + "/" + std::to_string(number) + "/" +
+  return config.services[instance.service.value].name + "/" + std::to_string(instance.number) + "/" +
          std::to_string(instance.id.generation.value);
 }
 
@@ -56,7 +49,6 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
                                    const std::vector<bool>& refusing, MaglevTables& maglev) {
   std::vector<SteeringService> services;
   services.reserve(config.services.size());
-  uint32_t slot = 0;
   for (size_t index = 0; index < config.services.size(); ++index) {
     const ServiceConfig& service = config.services[index];
     services.push_back({.vip = service.vip,
@@ -64,8 +56,6 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
                         .guest_ip = service.guest_ip,
                         .guest_port = service.guest_port,
                         .gateway_ip = gateway_of(service.guest_ip),
-                        .first_slot = static_cast<uint16_t>(slot),
-                        .slot_count = static_cast<uint16_t>(service.instances_max),
                         .in_flight_soft = service.in_flight_soft,
                         .balance = service.balance,
                         .slow_start_floor_percent = static_cast<uint8_t>(service.slow_start_floor_percent),
@@ -73,7 +63,6 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
                         .hold_syns_max = service.hold_syns_max,
                         .hold_time_max_ns = service.hold_time_max_ns,
                         .refuse = refusing[index]});
-    slot += service.instances_max;
   }
   std::vector<SteeringSlot> slots(instances.size());
   for (size_t index = 0; index < instances.size(); ++index) {

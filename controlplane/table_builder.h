@@ -15,9 +15,6 @@
 
 namespace cheshire {
 
-// Each service owns the slots first_slot() .. first_slot() + instances_max - 1.
-[[nodiscard]] uint16_t first_slot(const Config& config, ServiceIndex service);
-
 // "hello/3/17": service, number among its slots, generation. For logs and telemetry.
 [[nodiscard]] std::string instance_name(const Config& config, const Instance& instance);
 

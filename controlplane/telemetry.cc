@@ -84,12 +84,12 @@ std::string address(be32 ip, be16 port) {
 }
 
 void fill_service(Dict& row, size_t index, const Status& status) {
-  const ServiceConfig& config = g_links.config->services[index];
+  const ServiceConfig& config = status.config->services[index];
   const ServiceStatus& state = status.services[index];
   const ServiceLoad& load = g_links.board->service(ServiceIndex{static_cast<uint16_t>(index)});
   row.add("listen", address(config.vip, config.port));
   row.add("guest", address(config.guest_ip, config.guest_port));
-  row.add("image", g_links.config->images[config.image].name);
+  row.add("image", status.config->images[config.image].name);
   row.add("min", config.instances_min);
   row.add("max", config.instances_max);
   row.add("active", state.active);
@@ -126,7 +126,7 @@ void fill_service(Dict& row, size_t index, const Status& status) {
 
 void fill_instance(Dict& row, const Instance& instance, const Status& status) {
   const SlotLoad& load = g_links.board->slot(instance.id.slot);
-  row.add("service", g_links.config->services[instance.service.value].name);
+  row.add("service", status.config->services[instance.service.value].name);
   row.add("slot", instance.id.slot.value);
   row.add("generation", instance.id.generation.value);
   row.add("state", std::string(to_string(instance.state)));
@@ -160,7 +160,7 @@ int services_command(const char*, const char* parameters, rte_tel_data* answer) 
   const auto status = g_links.status->latest();
   Dict dict(answer);
   for (size_t i = page->start; i < status->services.size() && i - page->start < page->count; ++i) {
-    if (!dict.add_row(as_key(g_links.config->services[i].name),
+    if (!dict.add_row(as_key(status->config->services[i].name),
                       [&](Dict& row) { fill_service(row, i, *status); }))
       break;
   }
@@ -177,7 +177,7 @@ int instances_command(const char*, const char* parameters, rte_tel_data* answer)
     if (instance.state == InstanceState::kAbsent) continue;
     if (position++ < page->start) continue;
     if (position > page->start + page->count) break;
-    if (!dict.add_row(as_key(instance_name(*g_links.config, instance)),
+    if (!dict.add_row(as_key(instance_name(*status->config, instance)),
                       [&](Dict& row) { fill_instance(row, instance, *status); }))
       break;
   }
@@ -223,12 +223,9 @@ int cold_starts_command(const char*, const char* parameters, rte_tel_data* answe
   Dict dict(answer);
   for (size_t i = page->start; i < status->cold_starts.size() && i - page->start < page->count; ++i) {
     const ColdStart& start = status->cold_starts[i];
-    Instance instance;
-    instance.id = start.instance;
-    instance.service = start.service;
     const bool added = dict.add_row(std::to_string(start.number), [&](Dict& row) {
-      row.add("service", g_links.config->services[start.service.value].name);
-      row.add("instance", instance_name(*g_links.config, instance));
+      row.add("service", status->config->services[start.service.value].name);
+      row.add("instance", start.name);
       row.add("tier", std::string(to_string(start.tier)));
       row.add("boot_ordered_ns", start.boot_ordered_ns);
       row.add("spawn_began_ns", start.spawn_began_ns);

@@ -15,7 +15,6 @@
 // the library's thread and read the load board and the newest status, never the control thread's own state.
 #pragma once
 
-#include "config.h"
 #include "controlplane/status.h"
 #include "load_board.h"
 #include "result.h"
@@ -23,7 +22,6 @@
 namespace cheshire {
 
 struct TelemetryLinks {
-  const Config* config = nullptr;
   const LoadBoard* board = nullptr;
   const StatusBoard* status = nullptr;
 };

@@ -174,14 +174,13 @@ Chooser::Choice Chooser::choose_by_maglev(Service& service, uint64_t flow_hash, 
 }
 
 // Rendezvous hashing (Thaler and Ravishankar, 1998): each member bids, the highest bid wins. Costs a look at
-// each member, which is for the rare flow only.
+// each slot, which is for the rare flow only.
 Chooser::Choice Chooser::choose_by_hash(ServiceIndex index, uint64_t flow_hash) const {
   const Service& service = services_[index.value];
   Choice choice;
   uint64_t highest = 0;
-  for (uint16_t i = 0; i < service.config->slot_count && service.members != 0; ++i) {
-    const auto slot = static_cast<uint16_t>(service.config->first_slot + i);
-    if (members_[slot].place == Place::kNone) continue;
+  for (uint16_t slot = 0; slot < members_.size() && service.members != 0; ++slot) {
+    if (members_[slot].place == Place::kNone || !(members_[slot].service == index)) continue;
     const uint64_t bid = mixed(flow_hash ^ (uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
     if (choice.outcome == Outcome::kChosen && bid <= highest) continue;
     highest = bid;

@@ -32,8 +32,7 @@ void Worker::update_membership(SlotIndex index) {
 
 // Its rings are up, it has not answered a SYN yet, and none is on its way to it.
 Worker::SlotState* Worker::unproven(const SteeringService& service, SlotIndex* index) {
-  for (uint16_t i = 0; i < service.slot_count; ++i) {
-    const SlotIndex candidate{static_cast<uint16_t>(service.first_slot + i)};
+  for (const SlotIndex candidate : table_->value.members(service)) {
     SlotState& slot = slots_[candidate.value];
     if (!slot.alive() || slot.ready || slot.role != SlotRole::kAccepting || slot.offered != nullptr) continue;
     *index = candidate;

@@ -5,6 +5,7 @@
 // optional parts, every default filled in. docs/config.md and examples/cheshire.yaml say what each key means.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -145,6 +146,12 @@ struct ServiceConfig {
   uint64_t metrics_smoothing_ns = 0;            // time constant of an exponential mean on top of it; 0: none
 };
 
+// spare: made at start beyond what the file needs, for services and instances that are added while it runs
+struct SpareConfig {
+  uint32_t services = 16;
+  uint32_t slots = 16;
+};
+
 struct Config {
   std::string name;  // of this daemon: its files, sockets and DPDK prefix
   std::string runtime_dir = "/run/cheshire";
@@ -154,14 +161,22 @@ struct Config {
   NicConfig nic;
   WorkerConfig worker;
   ControlConfig control;
+  SpareConfig spare;
   std::vector<ImageConfig> images;
   std::vector<ServiceConfig> services;
 
-  // One slot for each instance that may run at once, over all services.
-  [[nodiscard]] uint32_t slots() const {
+  // Instances that may run at once, over all services: each needs a slot.
+  [[nodiscard]] uint32_t instances_most() const {
     uint32_t sum = 0;
     for (const ServiceConfig& service : services) sum += service.instances_max;
     return sum;
+  }
+  // What a daemon that starts with this configuration makes, and has for as long as it lives.
+  [[nodiscard]] uint32_t slots() const {
+    return std::min<uint32_t>(instances_most() + spare.slots, kSlotsMax);
+  }
+  [[nodiscard]] uint32_t services_made() const {
+    return std::min<uint32_t>(static_cast<uint32_t>(services.size()) + spare.services, kServicesMax);
   }
 };
 

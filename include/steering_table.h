@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "balance.h"
@@ -40,8 +41,6 @@ struct SteeringService {
   be32 guest_ip;
   be16 guest_port;
   be32 gateway_ip;  // a neighbour of the guest that nobody is: our probes come from there; none: no probes
-  uint16_t first_slot = 0;  // the service's slots are first_slot .. first_slot + slot_count - 1
-  uint16_t slot_count = 0;
   uint32_t in_flight_soft = 0;
   uint32_t in_flight_hard = 0;  // flows per instance, never more; 0: no limit
   Balance balance = Balance::kLeast;
@@ -51,12 +50,15 @@ struct SteeringService {
   uint32_t hold_syns_max = 0;
   uint64_t hold_time_max_ns = 0;
   bool refuse = false;  // boots fail again and again: a SYN that nobody can take is reset at once
+  // Where its instances stand in the table's list of members. Filled in by SteeringTable.
+  uint16_t members_first = 0;
+  uint16_t members_count = 0;
 };
 
 class SteeringTable {
  public:
   SteeringTable() = default;
-  // `services` by ServiceIndex, VIP:port distinct; `slots` by SlotIndex.
+  // `services` by ServiceIndex, VIP:port distinct; one with port 0 is nobody's. `slots` by SlotIndex.
   SteeringTable(std::vector<SteeringService> services, std::vector<SteeringSlot> slots);
 
   // The service that listens there. Worker, per packet: one probe of a table at most half full.
@@ -64,7 +66,7 @@ class SteeringTable {
     if (match_.empty()) return std::nullopt;
     for (uint32_t at = hash(vip, port);; ++at) {
       const uint16_t index = match_[at & match_mask_];
-      if (index == kNoService) return std::nullopt;
+      if (index == kFree) return std::nullopt;
       const SteeringService& service = services_[index];
       if (service.vip == vip && service.port == port) return ServiceIndex{index};
     }
@@ -73,22 +75,29 @@ class SteeringTable {
   [[nodiscard]] bool is_vip(be32 address) const;
 
   [[nodiscard]] const SteeringService& service(ServiceIndex index) const { return services_[index.value]; }
+  // The slots of the service that hold an instance, whatever its role, in ascending order.
+  [[nodiscard]] std::span<const SlotIndex> members(const SteeringService& service) const {
+    return std::span(members_).subspan(service.members_first, service.members_count);
+  }
   [[nodiscard]] const SteeringSlot& slot(SlotIndex index) const { return slots_[index.value]; }
   [[nodiscard]] const std::vector<SteeringService>& services() const { return services_; }
   [[nodiscard]] const std::vector<SteeringSlot>& slots() const { return slots_; }
 
  private:
-  static constexpr uint16_t kNoService = 0xffff;
-  static_assert(kServicesMax < kNoService);
+  static constexpr uint16_t kFree = 0xffff;
+  static_assert(kServicesMax < kFree);
 
   // Services come from the operator, not from the network: no key is needed.
   [[nodiscard]] static uint32_t hash(be32 vip, be16 port) {
     return ((vip.raw() * 0x9e3779b1U) ^ (port.raw() * 0x85ebca6bU)) >> 7U;
   }
 
+  void list_members();
+
   std::vector<SteeringService> services_;
   std::vector<SteeringSlot> slots_;
-  std::vector<uint16_t> match_;  // open addressing, linear probing, a power of two
+  std::vector<SlotIndex> members_;  // by service, then by slot
+  std::vector<uint16_t> match_;     // open addressing, linear probing, a power of two
   uint32_t match_mask_ = 0;
   std::vector<uint32_t> vips_;  // ascending, as they stand in packets
 };

@@ -206,6 +206,7 @@ void check_services(const Checked& checked) {
     const std::string path = "services." + draft.config.name;
     check_guest_address(checked, draft.config, path);
     check_limits(checked, draft.config, path);
+    check_policies(draft, path, checked.places, checked.problems);
     if (checked.places.usable(path + ".instances.max")) slots += draft.config.instances_max;
   }
   check_listen_overlap(checked);

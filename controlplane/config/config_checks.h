@@ -17,6 +17,10 @@ struct FileChecks {
   bool look = true;      // false: no file is opened
 };
 
+// config_policies.cc: the policies of the service at `path`, into draft.config.
+void check_policies(ServiceDraft& draft, const std::string& path, const KeyPlaces& places,
+                    ProblemList& problems);
+
 // The finished config. It is meaningful only if no error was added.
 [[nodiscard]] Config finish_config(ConfigDraft draft, const KeyPlaces& places, const FileChecks& files,
                                    ProblemList& problems);

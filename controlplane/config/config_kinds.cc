@@ -63,6 +63,12 @@ std::string range_of(const ChoiceValue& value) {
 std::string range_of(const EndpointValue& /*value*/) {
   return "IPv4 address:port";
 }
+std::string range_of(const TextListValue& value) {
+  return value.form;
+}
+std::string range_of(const MapListValue& value) {
+  return "a list of at most " + std::to_string(value.max) + " maps";
+}
 std::string range_of(const NamedMapsValue& value) {
   return "a map of 1 to " + std::to_string(value.max) + " names";
 }
@@ -93,6 +99,12 @@ std::string default_of(const ChoiceValue& value) {
 }
 std::string default_of(const EndpointValue& value) {
   return format_endpoint(*value.ip, *value.port);
+}
+std::string default_of(const TextListValue& /*value*/) {
+  return "none";
+}
+std::string default_of(const MapListValue& /*value*/) {
+  return "none";
 }
 std::string default_of(const NamedMapsValue& /*value*/) {
   return "none";
@@ -186,6 +198,15 @@ Result<void> read(const EndpointValue& value, const std::string& text) {
   *value.ip = parsed.value().ip;
   *value.port = parsed.value().port;
   return {};
+}
+
+// Lists and maps are read by ConfigReader; here comes a scalar in their place.
+Result<void> read(const TextListValue& value, const std::string& text) {
+  return invalid(in_quotes(text) + " is a single value; write " + value.form);
+}
+
+Result<void> read(const MapListValue& /*value*/, const std::string& text) {
+  return invalid(in_quotes(text) + " is a single value; write a list, each item a map of keys");
 }
 
 Result<void> read(const NamedMapsValue& /*value*/, const std::string& text) {

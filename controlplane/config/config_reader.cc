@@ -108,7 +108,40 @@ void ConfigReader::read_entry(const Section& section, const YamlNode& name, cons
     return read_section({.map = value, .prefix = path + ".", .keys = section.keys, .group = in_schema + "."});
   }
   if (const auto* maps = std::get_if<NamedMapsValue>(&key->value)) return read_named_maps(*maps, path, value);
+  const bool is_list = std::holds_alternative<MapListValue>(key->value) ||
+                       std::holds_alternative<TextListValue>(key->value);
+  if (is_list && value.kind == YamlNode::Kind::kList) return read_list(*key, path, value);
   read_scalar(*key, path, name, value);
+}
+
+void ConfigReader::read_list(const Key& key, const std::string& path, const YamlNode& list) {
+  const auto* const maps = std::get_if<MapListValue>(&key.value);
+  const auto* const texts = std::get_if<TextListValue>(&key.value);
+  const size_t max = maps != nullptr ? maps->max : texts->max;
+  if (list.items.size() > max) {
+    return bad(list.items[max]->place, path,
+               "has " + std::to_string(list.items.size()) + " items, and " + std::to_string(max) +
+                   " is the most; remove some");
+  }
+  for (size_t i = 0; i < list.items.size() && !problems_.full(); ++i) {
+    const YamlNode& item = *list.items[i];
+    const std::string entry = path + "[" + std::to_string(i) + "]";
+    places_.note(entry, item.place);
+    if (texts != nullptr) {
+      read_text_item(*texts, entry, item);
+      continue;
+    }
+    const std::vector<Key> keys = maps->add();
+    if (!is_map(item, entry, item.place)) continue;
+    read_section({.map = item, .prefix = entry + ".", .keys = keys, .group = ""});
+    report_missing(entry + ".", keys);
+  }
+}
+
+void ConfigReader::read_text_item(const TextListValue& texts, const std::string& path, const YamlNode& item) {
+  texts.into->push_back(item.text);
+  if (item.kind == YamlNode::Kind::kScalar) return;
+  bad(item.place, path, std::string("is ") + kind_words(item.kind) + "; the list is " + texts.form);
 }
 
 void ConfigReader::read_scalar(const Key& key, const std::string& path, const YamlNode& name,

@@ -53,6 +53,8 @@ class ConfigReader {
   void read_section(const Section& section);
   void read_entry(const Section& section, const YamlNode& name, const YamlNode& value);
   void read_scalar(const Key& key, const std::string& path, const YamlNode& name, const YamlNode& value);
+  void read_list(const Key& key, const std::string& path, const YamlNode& list);
+  void read_text_item(const TextListValue& texts, const std::string& path, const YamlNode& item);
   void read_named_maps(const NamedMapsValue& maps, const std::string& path, const YamlNode& list);
   void report_unknown(const Section& section, const std::string& path, const YamlNode& name);
   void report_missing(const std::string& prefix, const std::vector<Key>& keys);

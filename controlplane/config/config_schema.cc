@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "controlplane/config/config_values.h"
+#include "controlplane/config/policy_words.h"
 #include "refusal_page.h"
 #include "units.h"
 
@@ -67,8 +68,40 @@ std::vector<Key> image_keys(ImageConfig& image) {
   };
 }
 
+std::vector<Key> policy_keys(PolicyDraft& draft) {
+  PolicyConfig& policy = draft.config;
+  return {
+      {"name",
+       TextValue{&policy.name, 1, kPolicyNameMax, "letters, digits, hyphens and underscores", is_policy_name},
+       false, "its kind"},
+      {"kind",
+       choice(policy.kind, {{"step", PolicyKind::kStep},
+                            {"target", PolicyKind::kTarget},
+                            {"on_demand", PolicyKind::kOnDemand},
+                            {"idle", PolicyKind::kIdle}}),
+       true},
+      {"metric",
+       choice(policy.metric, {{"cpu", Metric::kCpu},
+                              {"in_flight", Metric::kInFlight},
+                              {"flow_rate", Metric::kFlowRate},
+                              {"packet_rate", Metric::kPacketRate},
+                              {"bit_rate", Metric::kBitRate},
+                              {"queue_delay", Metric::kQueueDelay},
+                              {"handshake_time", Metric::kHandshakeTime}}),
+       false, "none"},
+      {"adjustment", choice(policy.adjustment, {{"percent", Adjustment::kPercent},
+                                                {"change", Adjustment::kChange},
+                                                {"exact", Adjustment::kExact},
+                                                {"percentage", Adjustment::kPercent},
+                                                {"absolute", Adjustment::kExact}})},
+      {"steps", TextListValue{&draft.steps, kStepsMax, "a list of 1 to 4 steps LOWER:UPPER/ADJUSTMENT"}},
+      {"target", TextValue{&draft.target, 1, 32, "a number above 0, or a duration for a delay"}, false, "none"},
+  };
+}
+
 std::vector<Key> service_keys(ServiceDraft& draft) {
   ServiceConfig& service = draft.config;
+  const auto add_policy = [&draft] { return policy_keys(draft.policies.emplace_back()); };
   return {
       {"listen", EndpointValue{&service.vip, &service.port}, true},
       {"guest", EndpointValue{&service.guest_ip, &service.guest_port}, false, "same as listen"},
@@ -92,6 +125,9 @@ std::vector<Key> service_keys(ServiceDraft& draft) {
       {"idle_after", DurationValue{&service.idle_after_ns, 10 * kNsPerMs, 24 * kHourNs}},
       {"idle", choice(service.idle, {{"stop", IdleAction::kStop}, {"pause", IdleAction::kPause}})},
       {"drain_deadline", DurationValue{&service.drain_deadline_ns, kNsPerMs, 24 * kHourNs, true}},
+      {"policies", MapListValue{kPoliciesMax, add_policy}, false, "on_demand and idle"},
+      {"warmup", DurationValue{&service.warmup_ns, kNsPerUs, 24 * kHourNs, true}},
+      {"cooldown", DurationValue{&service.cooldown_ns, kNsPerUs, 24 * kHourNs, true}},
       {"overload.action", choice(service.overload.action, {{"reset", OverloadAction::kReset},
                                                            {"http503", OverloadAction::kHttp503},
                                                            {"hold", OverloadAction::kHold},
@@ -148,6 +184,8 @@ std::vector<Key> schema(ConfigDraft& draft) {
       {"worker.sources_max", CountValue{&config.worker.sources_max, 1024, 1 << 24, kRoundUp}},
       {"worker.cookie_period", DurationValue{&config.worker.cookie_period_ns, kNsPerSecond, 10 * kMinuteNs}},
       {"control.tick", DurationValue{&config.control.tick_ns, kNsPerUs, 100 * kNsPerMs}},
+      {"spare.services", CountValue{&config.spare.services, 0, kServicesMax}},
+      {"spare.slots", CountValue{&config.spare.slots, 0, kSlotsMax}},
       {"images", NamedMapsValue{kServicesMax, add_image}, true},
       {"services", NamedMapsValue{kServicesMax, add_service}, true},
   };

@@ -6,7 +6,7 @@
 // A schema is a list of keys bound to one draft: reading a key writes through its pointer, and what the
 // pointer holds before is the default. `hold.time_max` is the key time_max of the map hold. A key of named
 // maps (images, services) makes one more entry of the draft for each name, and hands out the keys of that
-// entry: images.web.kernel.
+// entry: images.web.kernel. A key of listed maps (policies) does so for each item: policies[0].kind.
 //
 // To add a key: a field in include/config.h, a line in the table, a row in docs/config.md, a line in
 // examples/cheshire.yaml. tests/config fails until all four agree.
@@ -27,9 +27,15 @@
 namespace cheshire {
 
 // The config while it is being read: names that refer to something are not resolved yet.
+struct PolicyDraft {
+  PolicyConfig config;
+  std::string target;              // in the metric's unit
+  std::vector<std::string> steps;  // LOWER:UPPER/ADJUSTMENT
+};
 struct ServiceDraft {
   ServiceConfig config;
   std::string image_name;
+  std::deque<PolicyDraft> policies;  // stable addresses
 };
 struct ConfigDraft {
   Config config;                   // without images and services
@@ -76,6 +82,15 @@ struct EndpointValue {
   be16* port;
 };
 struct Key;
+struct TextListValue {
+  std::vector<std::string>* into;
+  size_t max;
+  const char* form;  // of the whole list
+};
+struct MapListValue {
+  size_t max;
+  std::function<std::vector<Key>()> add;  // called at most max times
+};
 struct NamedMapsValue {
   size_t max;
   std::function<std::vector<Key>(const std::string& name)> add;  // called at most max times
@@ -84,7 +99,7 @@ struct NamedMapsValue {
 struct Key {
   std::string_view path;
   std::variant<TextValue, CountValue, DurationValue, SizeValue, FlagValue, ChoiceValue, EndpointValue,
-               NamedMapsValue>
+               TextListValue, MapListValue, NamedMapsValue>
       value;
   bool required = false;
   const char* default_words = nullptr;  // where the default is no constant

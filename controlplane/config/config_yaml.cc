@@ -100,7 +100,7 @@ int check_config_file(const std::string& path, std::ostream& out) {
   out << format_problems(result.problems);
   if (!result.ok()) return 2;
   out << path << ": fine: images " << result.config->images.size() << ", services "
-      << result.config->services.size() << ", instances at most " << result.config->slots() << "\n";
+      << result.config->services.size() << ", instances at most " << result.config->instances_most() << "\n";
   return 0;
 }
 

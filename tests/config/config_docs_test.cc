@@ -35,6 +35,9 @@ void collect_rows(const std::vector<Key>& keys, const std::string& prefix, std::
     rows.push_back({path, "| `" + path + "` | " + range_words(key) + " | " + default_words(key) + " | ",
                     maps != nullptr});
     if (maps != nullptr) collect_rows(maps->add("NAME"), path + ".NAME.", rows);
+    if (const auto* const list = std::get_if<MapListValue>(&key.value)) {
+      collect_rows(list->add(), path + "[].", rows);
+    }
   }
 }
 
@@ -51,7 +54,12 @@ void collect_paths(const YamlNode& map, const std::string& prefix, std::set<std:
     const bool is_name = prefix == "images." || prefix == "services.";
     const std::string path = prefix + (is_name ? "NAME" : map.items[i]->text);
     paths.insert(path);
-    collect_paths(*map.items[i + 1], path + ".", paths);
+    const YamlNode& value = *map.items[i + 1];
+    if (value.kind == YamlNode::Kind::kMap) collect_paths(value, path + ".", paths);
+    if (value.kind != YamlNode::Kind::kList) continue;
+    for (const YamlNode* item : value.items) {
+      if (item->kind == YamlNode::Kind::kMap) collect_paths(*item, path + "[].", paths);
+    }
   }
 }
 

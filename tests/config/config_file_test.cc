@@ -40,7 +40,7 @@ TEST(ConfigFile, WhatIsLeftOutHasItsDefault) {
   ASSERT_EQ(config.services.size(), 1u);
   EXPECT_EQ(config.services[0].guest_ip, config.services[0].vip);
   EXPECT_EQ(config.services[0].guest_port, config.services[0].port);
-  EXPECT_EQ(config.slots(), 1u);
+  EXPECT_EQ(config.instances_most(), 1u);
 }
 
 TEST(ConfigFile, EveryKeyReachesItsPlace) {
@@ -84,7 +84,7 @@ services:
   EXPECT_EQ(config.worker.idle_timeout_ns, 3600 * kNsPerSecond);
   EXPECT_EQ(config.worker.closing_timeout_ns, 3 * kNsPerSecond);
   EXPECT_EQ(config.control.tick_ns, 70 * kNsPerUs);
-  EXPECT_EQ(config.slots(), 7u);
+  EXPECT_EQ(config.instances_most(), 7u);
   const ImageConfig& image = config.images.at(config.services.at(1).image);
   EXPECT_EQ(image.name, "second");
   EXPECT_EQ(image.kernel, "/etc/b.elf");

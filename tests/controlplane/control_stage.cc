@@ -51,7 +51,7 @@ std::optional<DriverEvent> ControlStage::Overheard::next_event() {
 
 ControlStage::ControlStage(Config config)
     : config_(std::move(config)),
-      board_(config_.slots(), config_.services.size()),
+      board_(config_.slots(), config_.services_made()),
       steering_(std::make_unique<Published<SteeringTable>>(1)),
       slots_(config_.slots()) {
   spdlog::set_level(spdlog::level::off);
@@ -69,7 +69,7 @@ ControlStage::ControlStage(Config config)
                    .load_ring = &load_ring_,
                    .steering = steering_.get(),
                    .status = &status_,
-                   .drivers = std::vector<Driver*>(config_.images.size(), &overheard_),
+                   .drivers = {{DriverKind::kAuto, &overheard_}, {DriverKind::kFake, &overheard_}},
                    .connected =
                        [this](SlotIndex slot) {
                          const Slot& at = slots_[slot.value];

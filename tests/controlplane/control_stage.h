@@ -36,6 +36,7 @@ namespace cheshire::test {
 [[nodiscard]] inline Config one_service(const ServiceConfig& service) {
   Config config;
   config.name = "test";
+  config.spare = {.services = 0, .slots = 0};
   config.images.push_back({.name = "image", .kernel = "/kernel", .command_line = "port={guest_port}"});
   config.services.push_back(service_config(service));
   return config;

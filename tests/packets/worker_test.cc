@@ -14,13 +14,11 @@ namespace {
 
 constexpr int kTurnsMax = 10'000;
 
-SteeringService listing(const ServiceWords& words, uint16_t first_slot, uint16_t slot_count) {
+SteeringService listing(const ServiceWords& words) {
   return {.vip = words.vip.ip,
           .port = be16(words.vip.port),
           .guest_ip = words.guest.ip,
           .guest_port = be16(words.guest.port),
-          .first_slot = first_slot,
-          .slot_count = slot_count,
           .in_flight_soft = 4,
           .hold_syns_max = 8,
           .hold_time_max_ns = 3 * kNsPerSecond};
@@ -36,7 +34,7 @@ const char* edge_word(LoadEdge edge) {
 
 WorkerTest::WorkerTest(const Setup& setup)
     : setup_(setup),
-      services_{listing(kWeb, 0, 3), listing(kApi, 3, 2)},
+      services_{listing(kWeb), listing(kApi)},
       slots_(kSlots),
       guests_(kSlots),
       generations_(kSlots),

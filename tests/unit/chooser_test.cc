@@ -24,7 +24,6 @@ constexpr uint64_t kLater = 1000 * kNsPerSecond;
 class ChooserTest : public ::testing::Test {
  protected:
   ChooserTest() {
-    api_.first_slot = 8;
     configure();
   }
   void configure() {
@@ -62,8 +61,8 @@ class ChooserTest : public ::testing::Test {
     return all;
   }
 
-  SteeringService web_{.slot_count = 8, .in_flight_soft = 20};
-  SteeringService api_{.slot_count = 8};
+  SteeringService web_{.in_flight_soft = 20};
+  SteeringService api_;
   Chooser chooser_{2, 16};
   std::map<uint16_t, uint32_t> flows_;
 };

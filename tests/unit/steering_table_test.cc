@@ -92,18 +92,42 @@ TEST(SteeringTable, AgreesWithASearchOverRandomServices) {
 }
 
 TEST(SteeringTable, GivesServicesAndSlotsByTheirIndex) {
-  const SteeringTable table({{.vip = be32(1), .port = be16(80), .first_slot = 0, .slot_count = 1},
-                             {.vip = be32(2), .port = be16(80), .first_slot = 1, .slot_count = 2}},
+  const SteeringTable table({{.vip = be32(1), .port = be16(80)}, {.vip = be32(2), .port = be16(80)}},
                             {{.generation = {7}, .service = {0}, .role = SlotRole::kDraining},
                              {.service = {1}},
                              {.generation = {1}, .service = {1}, .role = SlotRole::kAccepting}});
   EXPECT_EQ(table.services().size(), 2U);
   EXPECT_EQ(table.slots().size(), 3U);
-  EXPECT_EQ(table.service({1}).first_slot, 1);
   EXPECT_EQ(table.slot({0}).generation.value, 7U);
   EXPECT_EQ(table.slot({0}).role, SlotRole::kDraining);
   EXPECT_EQ(table.slot({1}).role, SlotRole::kEmpty);
   EXPECT_EQ(table.slot({2}).service.value, 1);
+}
+
+TEST(SteeringTable, ListsTheMembersOfEachServiceWhereverTheyStand) {
+  const auto at = [](uint16_t service, SlotRole role) {
+    return SteeringSlot{.generation = {1}, .service = {service}, .role = role};
+  };
+  const SteeringTable table({{.vip = be32(1), .port = be16(80)},
+                             {.vip = be32(2), .port = be16(80)},
+                             {.vip = be32(3), .port = be16(80)}},
+                            {at(2, SlotRole::kAccepting), at(0, SlotRole::kDraining), at(0, SlotRole::kEmpty),
+                             at(2, SlotRole::kStandby), at(0, SlotRole::kAccepting)});
+  const auto members = [&](uint16_t service) {
+    std::string words;
+    for (const SlotIndex slot : table.members(table.service({service}))) words += std::to_string(slot.value);
+    return words;
+  };
+  EXPECT_EQ(members(0), "14");
+  EXPECT_EQ(members(1), "");
+  EXPECT_EQ(members(2), "03");
+}
+
+TEST(SteeringTable, AServiceWithoutAPortIsNobodys) {
+  const SteeringTable table({{}, {.vip = be32(1), .port = be16(80)}}, {});
+  EXPECT_FALSE(table.find(be32(0), be16(0)));
+  EXPECT_FALSE(table.is_vip(be32(0)));
+  EXPECT_TRUE(table.find(be32(1), be16(80)));
 }
 
 TEST(SteeringTableDeathTest, EndsTheProcessWithMoreServicesThanThereMayBe) {
