@@ -64,7 +64,7 @@ void ControlLoop::show_status(uint64_t now_ns) {
     status->services.back().refusing = service.refusing;
   }
   for (const Instance& instance : instances_) {
-    if (instance.service == kNoService) continue;
+    if (instance.service == kNobodys) continue;
     ServiceStatus& service = status->services[instance.service.value];
     switch (instance.state) {
       case InstanceState::kAbsent:

@@ -91,7 +91,7 @@ constexpr const char* to_string(InstanceState state) {
 
 struct Instance {
   InstanceId id;
-  ServiceIndex service = kNoService;      // whose slot it is; kNoService: in the pool of spare ones
+  ServiceIndex service = kNobodys;      // whose slot it is; kNobodys: in the pool of spare ones
   uint16_t number = 0;                    // of the slot among those of its service, for its name
   DriverKind driver = DriverKind::kAuto;  // of the image that it was begun with
   InstanceState state = InstanceState::kAbsent;

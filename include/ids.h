@@ -42,6 +42,6 @@ struct InstanceId {
 inline constexpr uint16_t kSlotsMax = 500;
 inline constexpr uint16_t kServicesMax = 1000;
 // Of a slot that no service has.
-inline constexpr ServiceIndex kNoService{0xffff};
+inline constexpr ServiceIndex kNobodys{0xffff};
 
 }  // namespace cheshire

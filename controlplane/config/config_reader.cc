@@ -108,8 +108,8 @@ void ConfigReader::read_entry(const Section& section, const YamlNode& name, cons
     return read_section({.map = value, .prefix = path + ".", .keys = section.keys, .group = in_schema + "."});
   }
   if (const auto* maps = std::get_if<NamedMapsValue>(&key->value)) return read_named_maps(*maps, path, value);
-  const bool is_list = std::holds_alternative<MapListValue>(key->value) ||
-                       std::holds_alternative<TextListValue>(key->value);
+  const bool is_list =
+      std::holds_alternative<MapListValue>(key->value) || std::holds_alternative<TextListValue>(key->value);
   if (is_list && value.kind == YamlNode::Kind::kList) return read_list(*key, path, value);
   read_scalar(*key, path, name, value);
 }

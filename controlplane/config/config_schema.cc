@@ -95,7 +95,8 @@ std::vector<Key> policy_keys(PolicyDraft& draft) {
                                                 {"percentage", Adjustment::kPercent},
                                                 {"absolute", Adjustment::kExact}})},
       {"steps", TextListValue{&draft.steps, kStepsMax, "a list of 1 to 4 steps LOWER:UPPER/ADJUSTMENT"}},
-      {"target", TextValue{&draft.target, 1, 32, "a number above 0, or a duration for a delay"}, false, "none"},
+      {"target", TextValue{&draft.target, 1, 32, "a number above 0, or a duration for a delay"}, false,
+       "none"},
   };
 }
 
