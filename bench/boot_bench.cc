@@ -41,6 +41,7 @@ struct Options {
   std::string vmm;
   std::string append = "grin.quiet=1";
   uint64_t nap_us = 20;
+  bool no_zygote = false;
 };
 
 std::string default_kernel() {
@@ -94,6 +95,7 @@ BenchResult run_all(const Options& options, BootBenchDataPlane& plane) {
   if (options.drivers.find("kvm") != std::string::npos) {
     auto kvm =
         KvmDriver::create({.program = options.vmm,
+                           .use_zygote = !options.no_zygote,
                            .on_trace = [&](InstanceId id, const VmmTrace& trace) { traces.put(id, trace); }});
     if (kvm) {
       BootBenchRuns runs(*kvm.value(), kvm.value().get(), traces, plane, runs_options);
@@ -158,6 +160,7 @@ int main(int argc, char** argv) {
   app.add_option("--drivers", options.drivers, "kvm,qemu");
   app.add_option("--append", options.append, "the guest's command line (grin.quiet=1)");
   app.add_option("--vmm", options.vmm, "cheshire-vmm (that of this build)");
+  app.add_flag("--no-zygote", options.no_zygote, "execute each VMM instead of forking it");
   app.add_option("--nap-us", options.nap_us, "longest sleep of the polling thread; 0: it spins (20)");
   CLI11_PARSE(app, argc, argv);
   return cheshire::run(std::move(options));

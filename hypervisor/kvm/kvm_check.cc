@@ -17,7 +17,7 @@
 
 #include "hypervisor/kvm/kvm_api.h"
 #include "hypervisor/kvm/vm.h"
-#include "hypervisor/qemu/child_process.h"
+#include "hypervisor/process/child_process.h"
 #include "units.h"
 
 namespace cheshire {

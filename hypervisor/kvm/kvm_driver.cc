@@ -34,6 +34,7 @@ Result<std::unique_ptr<KvmDriver>> KvmDriver::create(KvmOptions options) {
                                    .huge_pages = options.huge_pages},
                        .stop_grace_ns = options.stop_grace_ns,
                        .cpus = std::move(options.cpus),
+                       .use_zygote = options.use_zygote,
                        .on_trace = std::move(options.on_trace)},
                       *mailbox.value());
   if (!loop) return loop.error();

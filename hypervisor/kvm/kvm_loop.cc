@@ -44,6 +44,7 @@ Result<std::unique_ptr<KvmLoop>> KvmLoop::create(KvmLoopOptions options, DriverM
 void KvmLoop::run() {
   pthread_setname_np(pthread_self(), "kvm-driver");
   settle_on_cpus();
+  start_zygote();
   while (!shutting_down_ || !vms_.empty()) {
     wait_for_events();
     take_orders(monotonic_ns());
@@ -61,6 +62,26 @@ void KvmLoop::settle_on_cpus() const {
   if (sched_setaffinity(0, sizeof set, &set) < 0) {
     spdlog::warn("kvm: cannot run on the CPUs that were chosen for it: {}", std::strerror(errno));
   }
+}
+
+void KvmLoop::start_zygote() {
+  if (zygotes_left_ == 0) return;
+  --zygotes_left_;
+  Result<ZygoteLink> zygote = ZygoteLink::start(options_.program);
+  if (zygote) return void(zygote_.emplace(std::move(zygote).value()));
+  spdlog::warn("kvm: no zygote, VMs start more slowly: {}", zygote.error().what);
+}
+
+// By the zygote; should that fail, by a new one the next time, and this time without.
+Result<std::unique_ptr<KvmVm>> KvmLoop::start_vm(const StartOrder& order) {
+  if (!zygote_) start_zygote();
+  if (zygote_) {
+    Result<std::unique_ptr<KvmVm>> vm = KvmVm::start(order.boot, options_.program, &*zygote_, order.run);
+    if (vm) return vm;
+    spdlog::warn("kvm: {}", vm.error().what);
+    zygote_.reset();
+  }
+  return KvmVm::start(order.boot, options_.program, nullptr, order.run);
 }
 
 void KvmLoop::wait_for_events() {
@@ -122,7 +143,7 @@ void KvmLoop::start(const StartOrder& order) {
   CHECK(!serial_of_.contains(id));
   if (shutting_down_) return tell(DriverEventKind::kExited, id, 0, "stopped");
   const uint64_t began_ns = monotonic_ns();
-  Result<std::unique_ptr<KvmVm>> vm = KvmVm::start(order.boot, options_.program, order.run);
+  Result<std::unique_ptr<KvmVm>> vm = start_vm(order);
   if (!vm) {
     return tell(DriverEventKind::kExited, id, 0, "could not start cheshire-vmm: " + vm.error().what);
   }

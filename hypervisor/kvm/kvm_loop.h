@@ -14,6 +14,7 @@
 
 #include "handle.h"
 #include "hypervisor/kvm/kvm_vm.h"
+#include "hypervisor/kvm/zygote_link.h"
 #include "hypervisor/process/driver_mailbox.h"
 #include "result.h"
 
@@ -23,6 +24,7 @@ struct KvmLoopOptions {
   VmmProgram program;
   uint64_t stop_grace_ns = 0;
   std::vector<uint32_t> cpus;  // of the thread and the VMs; empty: those of the creating thread
+  bool use_zygote = true;
   // For bench/boot_bench: called on the driver's thread with each trace that a VMM sent.
   std::function<void(InstanceId, const VmmTrace&)> on_trace;
 };
@@ -37,10 +39,14 @@ class KvmLoop {
  private:
   // Names a VM towards epoll. Never used twice, so a late event of a VM that is gone finds nobody.
   using Serial = uint64_t;
-  static constexpr Serial kNoVm = 0;  // the mailbox
+  static constexpr Serial kNoVm = 0;          // the mailbox
+  static constexpr uint32_t kZygotesMax = 4;  // one that dies over and over is not worth it
 
   KvmLoop(KvmLoopOptions options, DriverMailbox& mailbox, UniqueFd epoll)
-      : options_(std::move(options)), mailbox_(mailbox), epoll_(std::move(epoll)) {}
+      : options_(std::move(options)),
+        mailbox_(mailbox),
+        epoll_(std::move(epoll)),
+        zygotes_left_(options_.use_zygote ? kZygotesMax : 0) {}
   void settle_on_cpus() const;
   void wait_for_events();
   [[nodiscard]] int wait_ms(uint64_t now_ns) const;
@@ -50,6 +56,8 @@ class KvmLoop {
   void refresh_usage(uint64_t now_ns);
 
   void start(const StartOrder& order);
+  [[nodiscard]] Result<std::unique_ptr<KvmVm>> start_vm(const StartOrder& order);
+  void start_zygote();
   void act(const InstanceOrder& order, uint64_t now_ns);
   [[nodiscard]] bool watch(Serial serial, const KvmVm& vm);
   void pass_on_news(KvmVm& vm);
@@ -63,6 +71,8 @@ class KvmLoop {
   std::map<Serial, std::unique_ptr<KvmVm>> vms_;
   std::map<InstanceId, Serial> serial_of_;
   UsagePace usage_pace_;
+  std::optional<ZygoteLink> zygote_;  // none: VMMs are executed one by one
+  uint32_t zygotes_left_;
   bool shutting_down_ = false;
 };
 

@@ -12,6 +12,8 @@
 #include <cstring>
 
 #include "hypervisor/kvm/vmm_options.h"
+#include "hypervisor/kvm/zygote_link.h"
+#include "hypervisor/kvm/zygote_message.h"
 
 namespace cheshire {
 namespace {
@@ -20,9 +22,6 @@ constexpr size_t kReadBytes = 4096;
 constexpr int kReadsPerTurnMax = 4;  // a guest that floods its console must not starve the others
 constexpr int kReadsAtEndMax = 64;
 constexpr uint64_t kQuestionCostNs = 200 * kNsPerUs;  // of the VMM's CPU time, and ample
-constexpr int kControlFd = 3;                         // SpawnOrder::inherited, in order
-constexpr int kKvmFd = 4;
-constexpr int kCpuidFd = 5;
 
 VmmOptions options_of(const BootOrder& order, const VmmProgram& program) {
   return {.name = order.name,
@@ -33,9 +32,16 @@ VmmOptions options_of(const BootOrder& order, const VmmProgram& program) {
           .mac = order.mac,
           .vhost_socket = order.vhost_socket,
           .idle = program.idles_by_port ? IdleMethod::kPort : IdleMethod::kHalt,
-          .control_fd = kControlFd,
-          .kvm_fd = kKvmFd,
-          .cpuid_fd = kCpuidFd};
+          .control_fd = kVmmControlFd,
+          .kvm_fd = kVmmKvmFd,
+          .cpuid_fd = kVmmCpuidFd};
+}
+
+Result<ChildProcess> execute(const VmmProgram& program, std::vector<std::string> arguments, int control) {
+  arguments.insert(arguments.begin(), "cheshire-vmm");
+  return ChildProcess::spawn({.program = program.path,
+                              .arguments = std::move(arguments),
+                              .inherited = {control, program.kvm_fd, program.cpuid_fd}});
 }
 
 // Text of another process: printable, and no longer than it may be.
@@ -49,7 +55,8 @@ std::string text_of(const std::array<char, 192>& raw) {
 
 }  // namespace
 
-Result<std::unique_ptr<KvmVm>> KvmVm::start(const BootOrder& order, const VmmProgram& program, bool run) {
+Result<std::unique_ptr<KvmVm>> KvmVm::start(const BootOrder& order, const VmmProgram& program,
+                                            ZygoteLink* zygote, bool run) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0) {
     return Error{ErrorCode::kUnavailable, std::string("socketpair: ") + std::strerror(errno)};
@@ -58,11 +65,8 @@ Result<std::unique_ptr<KvmVm>> KvmVm::start(const BootOrder& order, const VmmPro
   const UniqueFd theirs(ends[1]);
   if (run) send(ours.get(), VmmOrderKind::kRun);
   std::vector<std::string> arguments = to_arguments(options_of(order, program));
-  arguments.insert(arguments.begin(), "cheshire-vmm");
-  Result<ChildProcess> child =
-      ChildProcess::spawn({.program = program.path,
-                           .arguments = std::move(arguments),
-                           .inherited = {theirs.get(), program.kvm_fd, program.cpuid_fd}});
+  Result<ChildProcess> child = zygote != nullptr ? zygote->spawn(arguments, theirs.get())
+                                                 : execute(program, std::move(arguments), theirs.get());
   if (!child) return child.error();
   return std::unique_ptr<KvmVm>(new KvmVm(order, std::move(child).value(), std::move(ours), !run));
 }

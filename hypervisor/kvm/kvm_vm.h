@@ -15,12 +15,14 @@
 
 #include "hypervisor/driver.h"
 #include "hypervisor/kvm/control_message.h"
+#include "hypervisor/process/child_process.h"
+#include "hypervisor/process/guest_output.h"
 #include "hypervisor/process/process_usage.h"
-#include "hypervisor/qemu/child_process.h"
-#include "hypervisor/qemu/guest_output.h"
 #include "result.h"
 
 namespace cheshire {
+
+class ZygoteLink;
 
 // What all VMs of a driver share.
 struct VmmProgram {
@@ -37,8 +39,9 @@ class KvmVm {
   static constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
   // With `run`, the order to run lies in its socket before it lives: no round trip. The calling thread must
-  // outlive the VM (child_process.h).
-  static Result<std::unique_ptr<KvmVm>> start(const BootOrder& order, const VmmProgram& program, bool run);
+  // outlive the VM (child_process.h). nullptr for the zygote: the program is executed, which takes longer.
+  static Result<std::unique_ptr<KvmVm>> start(const BootOrder& order, const VmmProgram& program,
+                                              ZygoteLink* zygote, bool run);
 
   [[nodiscard]] InstanceId id() const { return id_; }
   [[nodiscard]] pid_t pid() const { return child_.pid(); }

@@ -7,9 +7,14 @@
 
 #include <cstdio>
 #include <cstring>
+#include <span>
+#include <string>
+#include <vector>
 
+#include "hypervisor/kvm/sandbox.h"
 #include "hypervisor/kvm/self_check.h"
 #include "hypervisor/kvm/vmm.h"
+#include "hypervisor/kvm/zygote.h"
 
 namespace cheshire {
 namespace {
@@ -21,25 +26,42 @@ int check() {
   return findings ? 0 : 1;
 }
 
-}  // namespace
-}  // namespace cheshire
-
-int main(int argc, char** argv) {
-  using namespace cheshire;
-  if (argc == 2 && std::strcmp(argv[1], "--check") == 0) return check();
+int run_vm(std::span<const char* const> arguments) {
   install_signal_handlers();
-  Result<VmmOptions> options = parse_arguments({argv + 1, static_cast<size_t>(argc - 1)});
+  Result<VmmOptions> options = parse_arguments(arguments);
   if (!options) {
     std::fprintf(stderr, "cheshire-vmm: %s\n", options.error().what.c_str());
     return 2;
   }
   Vmm vmm(std::move(options).value());
-  if (Result<void> prepared = vmm.prepare(); !prepared) {
-    vmm.tell_exit(prepared.error().what);
+  Result<void> ready = vmm.prepare();
+  if (ready) ready = enter_sandbox();
+  if (!ready) {
+    vmm.tell_exit(ready.error().what);
     _exit(1);
   }
   vmm.run();
   vmm.tell_exit(vmm.reason());
   // The kernel takes back what is open and mapped, faster than we would.
   _exit(0);
+}
+
+// Returns when the driver is gone; in each new VM, when that has ended.
+int run_zygote(std::span<char*> own_arguments) {
+  const auto words = serve_as_zygote(own_arguments);
+  if (!words) return 0;
+  std::vector<const char*> arguments;
+  for (const std::string& word : *words) arguments.push_back(word.c_str());
+  return run_vm(arguments);
+}
+
+}  // namespace
+}  // namespace cheshire
+
+int main(int argc, char** argv) {
+  using namespace cheshire;
+  if (argc == 2 && std::strcmp(argv[1], "--check") == 0) return check();
+  const std::span own_arguments(argv, static_cast<size_t>(argc));
+  if (argc >= 2 && std::strcmp(argv[1], "--zygote") == 0) return run_zygote(own_arguments);
+  return run_vm(own_arguments.subspan(1));
 }

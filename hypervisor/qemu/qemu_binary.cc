@@ -10,8 +10,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "hypervisor/qemu/child_process.h"
-#include "hypervisor/qemu/guest_output.h"
+#include "hypervisor/process/child_process.h"
+#include "hypervisor/process/guest_output.h"
 
 namespace cheshire {
 namespace {

@@ -17,7 +17,7 @@
 #include <string_view>
 
 #include "handle.h"
-#include "hypervisor/qemu/line_splitter.h"
+#include "hypervisor/process/line_splitter.h"
 #include "result.h"
 
 namespace cheshire {

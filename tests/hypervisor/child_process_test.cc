@@ -9,7 +9,7 @@
 
 #include <array>
 
-#include "hypervisor/qemu/child_process.h"
+#include "hypervisor/process/child_process.h"
 
 namespace cheshire {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "hypervisor/qemu/guest_output.h"
+#include "hypervisor/process/guest_output.h"
 #include "units.h"
 
 namespace cheshire {

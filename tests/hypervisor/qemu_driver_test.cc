@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "hypervisor/qemu/child_process.h"
+#include "hypervisor/process/child_process.h"
 #include "tests/hypervisor/vhost_stub.h"
 #include "tests/hypervisor/with_qemu.h"
 

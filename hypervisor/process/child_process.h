@@ -38,9 +38,22 @@ struct ExitStatus {
 // "exit status 1", "killed by signal 9"
 [[nodiscard]] std::string to_string(const ExitStatus& status);
 
+// Close-on-exec; the read ends do not block.
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+struct ChildPipes {
+  Pipe out;
+  Pipe err;
+  static Result<ChildPipes> create();
+};
+
 class ChildProcess {
  public:
   static Result<ChildProcess> spawn(const SpawnOrder& order);
+  // A child of ours that another process made (kvm/zygote.h), not yet waited for.
+  static Result<ChildProcess> adopt(pid_t pid, ChildPipes pipes);
 
   ChildProcess(ChildProcess&&) noexcept = default;
   ChildProcess& operator=(ChildProcess&&) = delete;

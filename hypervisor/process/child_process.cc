@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "hypervisor/qemu/child_process.h"
+#include "hypervisor/process/child_process.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -97,11 +97,6 @@ Error system_error(const char* what, int error) {
           std::string(what) + ": " + std::strerror(error)};
 }
 
-struct Pipe {
-  UniqueFd read_end;
-  UniqueFd write_end;
-};
-
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) < 0) return system_error("pipe2", errno);
@@ -132,22 +127,37 @@ std::string to_string(const ExitStatus& status) {
     case ExitStatus::Kind::kExited:
       return "exit status " + std::to_string(status.value);
     case ExitStatus::Kind::kKilled:
-      return "killed by signal " + std::to_string(status.value);
+      return "killed by signal " + std::to_string(status.value) +
+             (status.value == SIGSYS ? ", for a system call that it may not make" : "");
     case ExitStatus::Kind::kUnknown:
       break;
   }
   return "ended, nobody knows how";
 }
 
-Result<ChildProcess> ChildProcess::spawn(const SpawnOrder& order) {
-  UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null.valid()) return system_error("/dev/null", errno);
+Result<ChildPipes> ChildPipes::create() {
   Result<Pipe> out = make_pipe();
   if (!out) return out.error();
   Result<Pipe> err = make_pipe();
   if (!err) return err.error();
+  return ChildPipes{std::move(out).value(), std::move(err).value()};
+}
 
-  std::vector<int> descriptors{null.get(), out.value().write_end.get(), err.value().write_end.get()};
+Result<ChildProcess> ChildProcess::adopt(pid_t pid, ChildPipes pipes) {
+  // A child that nobody has waited for keeps its pid, dead or alive.
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd.valid()) return system_error("pidfd_open", errno);
+  return ChildProcess(pid, std::move(pidfd), std::move(pipes.out.read_end), std::move(pipes.err.read_end));
+}
+
+Result<ChildProcess> ChildProcess::spawn(const SpawnOrder& order) {
+  UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null.valid()) return system_error("/dev/null", errno);
+  Result<ChildPipes> made = ChildPipes::create();
+  if (!made) return made.error();
+  ChildPipes pipes = std::move(made).value();
+
+  std::vector<int> descriptors{null.get(), pipes.out.write_end.get(), pipes.err.write_end.get()};
   descriptors.insert(descriptors.end(), order.inherited.begin(), order.inherited.end());
   std::vector<std::string> arguments = order.arguments;
   std::vector<char*> argument_pointers;
@@ -162,7 +172,7 @@ Result<ChildProcess> ChildProcess::spawn(const SpawnOrder& order) {
   int pidfd = -1;
   const pid_t pid = clone_with_vfork_semantics(setup, pidfd);
   if (pid < 0) return system_error("clone", errno);
-  ChildProcess child(pid, UniqueFd(pidfd), std::move(out.value().read_end), std::move(err.value().read_end));
+  ChildProcess child(pid, UniqueFd(pidfd), std::move(pipes.out.read_end), std::move(pipes.err.read_end));
   if (setup.failed_step != nullptr) {
     // The destructor reaps the child, which has ended on its own.
     return system_error((order.program + ": " + setup.failed_step).c_str(), setup.error);

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "hypervisor/qemu/line_splitter.h"
+#include "hypervisor/process/line_splitter.h"
 
 namespace cheshire {
 

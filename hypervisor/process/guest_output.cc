@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "hypervisor/qemu/guest_output.h"
+#include "hypervisor/process/guest_output.h"
 
 #include <spdlog/spdlog.h>
 
