@@ -251,6 +251,7 @@ int run(const Config& config) {
                                                        .held_syns_max = config.held_syns_max,
                                                        .config = config.worker,
                                                        .flow_hash_key = random_hash_key(),
+                                                       .cookie_key = random_hash_key(),
                                                        .pool = pool.value()},
                                          WorkerLinks{.nic = &nic.value(),
                                                      .steering = &steering,

@@ -173,7 +173,7 @@ void ControlLoop::publish() {
   std::vector<bool> refusing;
   refusing.reserve(services_.size());
   for (const Service& service : services_) refusing.push_back(service.refusing);
-  const uint64_t version = links_.steering->publish(build_steering_table(*config_, instances_, refusing, maglev_));
+  const uint64_t version = links_.steering->publish(build_steering_table(*config_, instances_, refusing, maglev_, rules_book_));
   CHECK(version == next_table_version_);
   ++next_table_version_;
 }

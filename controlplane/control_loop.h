@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "config.h"
+#include "controlplane/admission_rules_book.h"
 #include "controlplane/boot_backoff.h"
 #include "controlplane/instance.h"
 #include "controlplane/maglev.h"
@@ -141,6 +142,7 @@ class ControlLoop {
   std::vector<BootOrder> orders_;    // of this round, given to the drivers after publication
   std::vector<InstanceId> runs_;     // shells to start and paused instances to resume, likewise
   MaglevTables maglev_;
+  AdmissionRulesBook rules_book_;
   bool table_changed_ = true;
   bool shutting_down_ = false;
   uint64_t next_table_version_ = 1;

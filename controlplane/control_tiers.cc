@@ -80,8 +80,7 @@ void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns
                      .command_line = expand_command_line(image, service),
                      .mac = kGuestMac,
                      .vhost_socket = links_.vhost_socket(id.slot),
-                     .accelerator = image.accelerator,
-                     .hugepages = image.hugepages});
+                     .accelerator = image.accelerator});
 }
 
 void ControlLoop::start_shell(Instance& instance, InstanceState state, uint64_t now_ns) {

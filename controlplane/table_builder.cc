@@ -46,7 +46,8 @@ std::string instance_name(const Config& config, const Instance& instance) {
 }
 
 SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
-                                   const std::vector<bool>& refusing, MaglevTables& maglev) {
+                                   const std::vector<bool>& refusing, MaglevTables& maglev,
+                                   AdmissionRulesBook& rules) {
   std::vector<SteeringService> services;
   services.reserve(config.services.size());
   for (size_t index = 0; index < config.services.size(); ++index) {
@@ -57,11 +58,14 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
                         .guest_port = service.guest_port,
                         .gateway_ip = gateway_of(service.guest_ip),
                         .in_flight_soft = service.in_flight_soft,
+                        .in_flight_hard = service.in_flight_hard == kHardAuto ? 0 : service.in_flight_hard,
                         .balance = service.balance,
                         .slow_start_floor_percent = static_cast<uint8_t>(service.slow_start_floor_percent),
                         .slow_start_ns = service.slow_start_ns,
                         .hold_syns_max = service.hold_syns_max,
                         .hold_time_max_ns = service.hold_time_max_ns,
+                        .rules_given = rules.rules(ServiceIndex{static_cast<uint16_t>(index)}, service),
+                        .instances_max = static_cast<uint16_t>(service.instances_max),
                         .refuse = refusing[index]});
   }
   std::vector<SteeringSlot> slots(instances.size());

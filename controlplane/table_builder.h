@@ -2,13 +2,14 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // From the configuration and the instances to the steering table that the workers read. Pure, but for the
-// Maglev tables that it keeps.
+// Maglev tables and rules that it keeps.
 #pragma once
 
 #include <span>
 #include <string>
 
 #include "config.h"
+#include "controlplane/admission_rules_book.h"
 #include "controlplane/instance.h"
 #include "controlplane/maglev.h"
 #include "steering_table.h"
@@ -20,6 +21,7 @@ namespace cheshire {
 
 // `instances` by slot, `refusing` by service.
 [[nodiscard]] SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
-                                                 const std::vector<bool>& refusing, MaglevTables& maglev);
+                                                 const std::vector<bool>& refusing, MaglevTables& maglev,
+                                                 AdmissionRulesBook& rules);
 
 }  // namespace cheshire

@@ -114,14 +114,30 @@ void fill_service(Dict& row, size_t index, const Status& status) {
   row.add("syns", load.syns.get());
   row.add("flows_opened", opened);
   row.add("flows_closed", closed);
-  row.add("hold_expired", load.hold_expired.get());
-  row.add("hold_full", load.hold_full.get());
-  row.add("refused", load.refused.get());
+  row.add("hold_expired", load.rejected(Rejection::kExpired).get());
+  row.add("hold_full", load.rejected(Rejection::kHoldFull).get());
+  row.add("refused", load.rejected(Rejection::kRefusing).get());
   row.add("boots", state.boots);
   row.add("boots_failed", state.boots_failed);
   row.add("silent", state.silent);
   row.add("cold_starts", state.cold_starts);
   row.add("refusing", state.refusing ? 1 : 0);
+}
+
+void fill_admission(Dict& row, const ServiceLoad& load) {
+  row.add("syns", load.syns.get());
+  row.add("admitted", load.admitted.get());
+  for (size_t i = 0; i < kRejectionNames.size(); ++i) {
+    row.add(("rejected_" + std::string(kRejectionNames[i])).c_str(), load.rejected_by[i].get());
+  }
+  for (size_t i = 0; i < kRefusalNames.size(); ++i) {
+    row.add(("with_" + std::string(kRefusalNames[i])).c_str(), load.rejected_with[i].get());
+  }
+  row.add("refusals_answered", load.refusals_answered.get());
+  row.add("not_http", load.not_http.get());
+  row.add("cookies_bad", load.cookies_bad.get());
+  row.add("challenges_sent", load.challenges_sent.get());
+  row.add("challenges_passed", load.challenges_passed.get());
 }
 
 void fill_instance(Dict& row, const Instance& instance, const Status& status) {
@@ -142,6 +158,7 @@ void fill_instance(Dict& row, const Instance& instance, const Status& status) {
   }
   row.add("pid", static_cast<uint64_t>(std::max(instance.pid, 0)));
   row.add("in_flight", load.in_flight.get());
+  row.add("flows_limit", load.flows_limit.get());
   row.add("age_ms", (status.time_ns - std::min(instance.ordered_ns, status.time_ns)) / kNsPerMs);
   // Of the slot, over all the instances that it has held.
   row.add("flows_opened", load.flows_opened.get());
@@ -162,6 +179,20 @@ int services_command(const char*, const char* parameters, rte_tel_data* answer) 
   for (size_t i = page->start; i < status->services.size() && i - page->start < page->count; ++i) {
     if (!dict.add_row(as_key(status->config->services[i].name),
                       [&](Dict& row) { fill_service(row, i, *status); }))
+      break;
+  }
+  return 0;
+}
+
+int admission_command(const char*, const char* parameters, rte_tel_data* answer) {
+  const auto page = parse_page(parameters);
+  if (!page) return -EINVAL;
+  const auto status = g_links.status->latest();
+  Dict dict(answer);
+  for (size_t i = page->start; i < status->services.size() && i - page->start < page->count; ++i) {
+    const ServiceLoad& load = g_links.board->service(ServiceIndex{static_cast<uint16_t>(i)});
+    if (!dict.add_row(as_key(status->config->services[i].name),
+                      [&](Dict& row) { fill_admission(row, load); }))
       break;
   }
   return 0;
@@ -204,6 +235,13 @@ int workers_command(const char*, const char*, rte_tel_data* answer) {
     row.add("resets_no_service", load.resets_no_service.get());
     row.add("no_memory", load.no_memory.get());
     row.add("load_records_lost", load.load_records_lost.get());
+    row.add("proofs_displaced", load.proofs_displaced.get());
+    for (size_t i = 0; i < load.rejections_within.size(); ++i) {
+      const bool last = i == kRejectionBoundsUs.size();
+      const std::string name =
+          last ? "rejections_later" : "rejections_within_" + std::to_string(kRejectionBoundsUs[i]) + "us";
+      row.add(name.c_str(), load.rejections_within[i].get());
+    }
   });
   return added ? 0 : -ENOMEM;
 }
@@ -253,6 +291,8 @@ Result<void> register_telemetry(const TelemetryLinks& links) {
   };
   const Command commands[] = {
       {"/cheshire/services", services_command, "Services, their instances and load. Parameters: start,count"},
+      {"/cheshire/admission", admission_command,
+       "New connections let in, rejected and challenged, by service. Parameters: start,count"},
       {"/cheshire/instances", instances_command, "Instances that exist. Parameters: start,count"},
       {"/cheshire/workers", workers_command, "Packets in and out of each worker. No parameters"},
       {"/cheshire/drops", drops_command, "Packets dropped, by reason. No parameters"},

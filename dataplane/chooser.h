@@ -65,6 +65,8 @@ class Chooser {
   [[nodiscard]] bool is_member(SlotIndex slot) const { return members_[slot.value].place != Place::kNone; }
   [[nodiscard]] bool has_members(ServiceIndex service) const { return services_[service.value].members != 0; }
 
+  [[nodiscard]] uint32_t members(ServiceIndex service) const { return services_[service.value].members; }
+
   // Known of every slot, member or not: a slot's next instance begins with 0 and the service's hard limit.
   void begin(ServiceIndex service, SlotIndex slot);
   void set_in_flight(SlotIndex slot, uint32_t in_flight);

@@ -69,7 +69,7 @@ void SourceGuard::remember_proof(be32 source, uint64_t now_ns, uint64_t until_ns
   }
 }
 
-bool SourceGuard::may_refuse(be32 source, uint64_t now_ns, const RefusalRate& rate) {
+bool SourceGuard::may_refuse(be32 source, uint64_t now_ns, const TokenRate& rate) {
   if (rate.interval_ns == 0) return true;
   bool found = false;
   Source& entry = find_or_take(source, now_ns, false, &found);

@@ -22,16 +22,11 @@
 #include <cstdint>
 #include <memory>
 
+#include "admission_rules.h"
 #include "be.h"
 #include "dataplane/siphash.h"
 
 namespace cheshire {
-
-// Refusals of one source a second, and at once.
-struct RefusalRate {
-  uint64_t interval_ns = 0;  // between two; 0: as many as it likes
-  uint32_t burst = 1;
-};
 
 class SourceGuard {
  public:
@@ -42,7 +37,7 @@ class SourceGuard {
   // Until then; an earlier proof is only prolonged.
   void remember_proof(be32 source, uint64_t now_ns, uint64_t until_ns);
   // Whether this source may be refused with an answer now; takes one token if so.
-  [[nodiscard]] bool may_refuse(be32 source, uint64_t now_ns, const RefusalRate& rate);
+  [[nodiscard]] bool may_refuse(be32 source, uint64_t now_ns, const TokenRate& rate);
 
   // Bound hit: proven sources that had to be forgotten early, for another proven one.
   [[nodiscard]] uint64_t proofs_displaced() const { return proofs_displaced_; }
@@ -77,7 +72,7 @@ class SourceGuard {
 class RateMeter {
  public:
   // Whether one more fits into rate and burst now; takes it if so. An interval of 0 lets everything pass.
-  [[nodiscard]] bool take(uint64_t now_ns, const RefusalRate& rate) {
+  [[nodiscard]] bool take(uint64_t now_ns, const TokenRate& rate) {
     if (rate.interval_ns == 0) return true;
     const uint64_t from_ns = full_again_ns_ > now_ns ? full_again_ns_ : now_ns;
     if (from_ns + rate.interval_ns > now_ns + rate.interval_ns * rate.burst) return false;

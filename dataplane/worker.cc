@@ -27,6 +27,7 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       board_(*links.board),
       rewrites_(options.services),
       chooser_(options.services, options.slots),
+      admission_(options.services, options.slots, options.config, options.cookie_key, options.flow_hash_key),
       flows_(options.config.flows_max, options.flow_hash_key),
       hold_(options.services, options.held_syns_max),
       slots_(options.slots) {
@@ -161,6 +162,7 @@ void Worker::transmit() {
     board_.worker.nic_tx_packets.add(sent);
     for (uint16_t i = sent; i < to_clients_count_; ++i) drop(to_clients_[i], DropReason::k_nic_tx_full);
     to_clients_count_ = 0;
+    if (rejections_in_turn_ != 0) time_rejections();
   }
   if (ready_unreported_ != 0) report_ready();
 }
@@ -188,6 +190,7 @@ void Worker::drop(rte_mbuf* packet, DropReason reason) {
 void Worker::publish_load() {
   load_published_ns_ = now_ns_;
   board_.worker.flows.set(flows_.size());
+  look_after_instances();
   for (const SlotIndex index : polled_) {
     SlotState& slot = slots_[index.value];
     if (!slot.touched) continue;

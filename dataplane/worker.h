@@ -36,6 +36,7 @@
 
 #include "config.h"
 #include "counter.h"
+#include "dataplane/admission.h"
 #include "dataplane/chooser.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/guest_port.h"
@@ -68,6 +69,7 @@ struct WorkerOptions {
   size_t held_syns_max = 0;
   WorkerConfig config;
   HashKey flow_hash_key;
+  HashKey cookie_key;           // the same for all workers
   rte_mempool* pool = nullptr;  // packets of our own, and of guests
 };
 
@@ -110,6 +112,9 @@ class Worker {
     bool hot = false;          // in hot_
     uint16_t empty_looks = 0;  // since packets came or went last, while it is hot
     uint32_t in_flight = 0;
+    uint64_t asked_ns = 0;        // it got something to answer then, and was not heard since; 0: nothing
+    uint64_t heard_ns = 0;        // its last packet
+    bool limit_is_auto = false;   // see admission_.answers
     uint32_t owing = 0;           // flows with kFlowOwesAnswer
     uint64_t probe_again_ns = 0;  // when our own probe is due, while it is not ready
     HeldSyn* offered = nullptr;   // the SYN whose answer will make it ready
@@ -147,9 +152,24 @@ class Worker {
   void segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow);
   void segment_of_lost_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
   void steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
-  void hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key);
+  void hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key, Chooser::Outcome outcome);
   void forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceIndex service, SlotIndex slot);
   void answer_with_reset(rte_mbuf* packet, const ParsedPacket& parsed);
+
+  // worker_admission.cc
+  [[nodiscard]] bool must_prove(const FlowKey& key, const Chooser::Choice& choice);
+  void challenge(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key);
+  void reset_without_flow(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key);
+  [[nodiscard]] uint32_t hold_bound(ServiceIndex service, Chooser::Outcome outcome) const;
+  void reject(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key, Rejection why);
+  void refuse_by_http(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key);
+  void time_rejections();
+  void look_after_instances();
+  void begin_limit(SlotIndex index);
+  void update_limit(SlotIndex index);
+  void adapt_limit(SlotIndex index, const SlotState& slot);
+  void asks(SlotIndex index, SlotState& slot);
+  void heard(SlotIndex index, SlotState& slot);
 
   // worker_from_guest.cc
   bool receive_from_guests(bool clients_came);
@@ -166,6 +186,7 @@ class Worker {
   [[nodiscard]] std::optional<SlotIndex> choose_for_held(const FlowKey& key);
   [[nodiscard]] SlotState* unproven(const SteeringService& service, SlotIndex* index);
   void probe_unproven();
+  bool send_probe(SlotIndex index);
   void serve_held();
   void serve_held(ServiceIndex service);
   void release_to(SlotIndex index, HeldSyn* syn);
@@ -217,6 +238,7 @@ class Worker {
   uint64_t table_version_ = 0;
   std::vector<ServiceRewrite> rewrites_;  // by service
   Chooser chooser_;
+  Admission admission_;
   FlowTable flows_;
   HoldQueue hold_;
   std::vector<SlotState> slots_;
@@ -238,6 +260,7 @@ class Worker {
   uint32_t idle_turns_ = 0;  // in a row
   std::array<rte_mbuf*, 4 * kBurst> to_clients_{};
   uint16_t to_clients_count_ = 0;
+  uint32_t rejections_in_turn_ = 0;
   uint32_t ready_unreported_ = 0;  // slots whose first SYN-ACK is in to_clients_
 
   uint64_t now_ns_ = 0;

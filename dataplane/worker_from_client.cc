@@ -79,7 +79,10 @@ void Worker::segment_without_service(rte_mbuf* packet, const ParsedPacket& parse
 
 void Worker::segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key) {
   if (is_new_syn(parsed)) return steer_syn(packet, parsed, key);
-  if ((parsed.tcp_flags & kTcpRst) != 0) return drop(packet, DropReason::k_no_flow_reset);
+  if ((parsed.tcp_flags & kTcpRst) != 0) return reset_without_flow(packet, parsed, key);
+  if (table_->value.service(key.service).rules().action == OverloadAction::kHttp503) {
+    return refuse_by_http(packet, parsed, key);
+  }
   board_.worker.resets_no_flow.increment();
   answer_with_reset(packet, parsed);
 }
@@ -180,30 +183,32 @@ void Worker::steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& ke
   board_.service(key.service).syns.increment();
   // Those who came before and wait go first.
   if (hold_.waiting(key.service) != 0) serve_held(key.service);
-  if (hold_.waiting(key.service) != 0) return hold_syn(packet, parsed, key);
   const Chooser::Choice choice = choose_instance(key);
-  if (choice.outcome != Chooser::Outcome::kChosen) return hold_syn(packet, parsed, key);
+  if (must_prove(key, choice)) return challenge(packet, parsed, key);
+  if (choice.outcome != Chooser::Outcome::kChosen || hold_.waiting(key.service) != 0) {
+    return hold_syn(packet, parsed, key, choice.outcome);
+  }
 
   FlowEntry* flow = flows_.insert(key);
   if (flow == nullptr) return drop(packet, DropReason::k_flow_table_full);
   flow->client_mac = header_at<EthernetHeader>(bytes_of(packet), 0).source;
   flow->vlan_tci = parsed.vlan_tci;
   open_flow(*flow, choice.slot);
+  board_.service(key.service).admitted.increment();
   forward_to_guest(packet, parsed, key.service, choice.slot);
 }
 
-void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key) {
+void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key,
+                      Chooser::Outcome outcome) {
   const SteeringService& service = table_->value.service(key.service);
-  ServiceLoad& load = board_.service(key.service);
   SlotIndex index;
   if (service.refuse && !chooser_.has_members(key.service) && unproven(service, &index) == nullptr) {
-    load.refused.increment();
-    return answer_with_reset(packet, parsed);
+    return reject(packet, parsed, key, Rejection::kRefusing);
   }
-  HeldSyn* syn = hold_.held(key.service) < service.hold_syns_max ? hold_.park(key, now_ns_) : nullptr;
+  const uint32_t bound = hold_bound(key.service, outcome);
+  HeldSyn* syn = hold_.held(key.service) < bound ? hold_.park(key, now_ns_) : nullptr;
   if (syn == nullptr) {
-    load.hold_full.increment();
-    return answer_with_reset(packet, parsed);
+    return reject(packet, parsed, key, bound == 0 ? Rejection::kFull : Rejection::kHoldFull);
   }
   FlowEntry* flow = flows_.insert(key);
   if (flow == nullptr) {
@@ -225,6 +230,9 @@ void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKe
 }
 
 void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceIndex service, SlotIndex slot) {
+  if (parsed.l4_length > parsed.tcp_header_length || (parsed.tcp_flags & (kTcpSyn | kTcpFin)) != 0) {
+    asks(slot, slots_[slot.value]);
+  }
   set_length(packet, parsed.frame_length);
   if (parsed.vlan_tci != kNoVlan) strip_vlan(packet, parsed);
   rewrites_[service.value].to_guest(bytes_of(packet), parsed);

@@ -95,6 +95,7 @@ bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
   for (uint16_t i = 0; i < burst_.count; ++i) bytes += burst_.packets[i]->pkt_len;
   SlotLoad& load = board_.slot(index);
   load.packets_from_guest.add(burst_.count);
+  heard(index, slot);
   load.bytes_from_guest.add(bytes);
   board_.worker.packets_from_guest.add(burst_.count);
   parse_from_guest(burst_);
@@ -166,6 +167,7 @@ void Worker::note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPa
       rte_pktmbuf_free(syn->packet);  // a copy of it was delivered
       forget_held(syn);
       flow.flags &= static_cast<uint8_t>(~kFlowHoldsSyn);
+      board_.service(flow.key.service).admitted.increment();
     }
     if (flow.state == FlowState::kSynSent) {
       flow.state = FlowState::kOpen;

@@ -47,24 +47,30 @@ void Worker::probe_unproven() {
     SlotState& slot = slots_[index.value];
     const bool wanted = slot.role == SlotRole::kAccepting || slot.role == SlotRole::kWarming;
     if (slot.ready || !wanted || slot.offered != nullptr || now_ns_ < slot.probe_again_ns) continue;
-    const SteeringService& service = table_->value.service(slot.service);
-    if (service.gateway_ip == be32{}) continue;
     slot.probe_again_ns = now_ns_ + kProbeAgainNs;
-    rte_mbuf* probe = rte_pktmbuf_alloc(options_.pool);
-    if (probe == nullptr) {
-      board_.worker.no_memory.increment();
-      return;
-    }
+    if (!send_probe(index)) continue;
     SlotLoad& load = board_.slot(index);
-    probe->data_len = kProbeLength;
-    probe->pkt_len = kProbeLength;
-    write_probe(rte_pktmbuf_mtod(probe, uint8_t*), service.gateway_ip, service.guest_ip, service.guest_port,
-                static_cast<uint32_t>(now_ns_));
-    load.probes.increment();
     if (load.unanswered_since_ns.get() == 0) load.unanswered_since_ns.set(now_ns_);
-    board_.worker.generated.increment();
-    queue_to_guest(index, probe);
   }
+}
+
+// A SYN of our own: no limit is asked, and nothing is counted as a flow.
+bool Worker::send_probe(SlotIndex index) {
+  const SteeringService& service = table_->value.service(slots_[index.value].service);
+  if (service.gateway_ip == be32{}) return false;
+  rte_mbuf* probe = rte_pktmbuf_alloc(options_.pool);
+  if (probe == nullptr) {
+    board_.worker.no_memory.increment();
+    return false;
+  }
+  probe->data_len = kProbeLength;
+  probe->pkt_len = kProbeLength;
+  write_probe(rte_pktmbuf_mtod(probe, uint8_t*), service.gateway_ip, service.guest_ip, service.guest_port,
+              static_cast<uint32_t>(now_ns_));
+  board_.slot(index).probes.increment();
+  board_.worker.generated.increment();
+  queue_to_guest(index, probe);
+  return true;
 }
 
 void Worker::serve_held() {
@@ -133,6 +139,7 @@ void Worker::release_to(SlotIndex index, HeldSyn* syn) {
   flow->flags = 0;
   flow->guest_next = 0;
   open_flow(*flow, index);
+  board_.service(service).admitted.increment();
   // It was checked when it came in; parsing again is cheaper than keeping the offsets of every held SYN.
   ParsedPacket parsed =
       parse_frame({rte_pktmbuf_mtod(packet, uint8_t*), packet->data_len}, {.ipv4 = true, .l4 = true});
@@ -184,9 +191,10 @@ void Worker::withdraw(HeldSyn* syn) {
 
 // Nobody became ready in time: the client sees a refusal, not a hang.
 void Worker::expire(HeldSyn* syn) {
-  board_.service(syn->key.service).hold_expired.increment();
+  const FlowKey key = syn->key;
+  const uint64_t arrival_ns = syn->arrival_ns;
   rte_mbuf* packet = syn->packet;
-  FlowEntry* flow = flows_.find(syn->key);
+  FlowEntry* flow = flows_.find(key);
   if (syn->was_delivered) {
     board_.worker.generated.increment();
   } else {
@@ -197,7 +205,8 @@ void Worker::expire(HeldSyn* syn) {
   erase_flow(*flow);
   const ParsedPacket parsed =
       parse_frame({rte_pktmbuf_mtod(packet, uint8_t*), packet->data_len}, {.ipv4 = true, .l4 = true});
-  answer_with_reset(packet, parsed);
+  const bool in_time = now_ns_ - arrival_ns < table_->value.service(key.service).hold_time_max_ns;
+  reject(packet, parsed, key, in_time ? Rejection::kRefusing : Rejection::kExpired);
 }
 
 void Worker::forget_held(HeldSyn* syn) {

@@ -38,6 +38,7 @@ void Worker::take_steering_table() {
       if (wanted.generation.value != 0) begin_instance(SlotIndex{index}, wanted);
     }
     change_role(SlotIndex{index}, wanted.role);
+    if (wanted.generation.value != 0) update_limit(SlotIndex{index});
     update_membership(SlotIndex{index});
   }
   rebuild_polled();
@@ -53,11 +54,15 @@ void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {
   slot.ready = false;
   slot.soft_limit_told = false;
   slot.probe_again_ns = 0;
+  slot.asked_ns = 0;
+  slot.heard_ns = now_ns_;
   slot.owing = 0;
   chooser_.begin(slot.service, index);
+  begin_limit(index);
   set_in_flight(index, 0);
   board_.slot(index).flows_owing.set(0);
   board_.slot(index).wake_since_ns.set(0);
+  board_.slot(index).silent_since_ns.set(0);
   attach_if_expected(index);
 }
 
@@ -238,6 +243,7 @@ void Worker::set_in_flight(SlotIndex index, uint32_t in_flight) {
   slot.touched = true;
   chooser_.set_in_flight(index, in_flight);
   board_.slot(index).in_flight.set(in_flight);
+  if (slot.limit_is_auto) admission_.answers[index.value].note_in_flight(in_flight);
 }
 
 void Worker::open_flow(FlowEntry& flow, SlotIndex index) {
@@ -280,6 +286,7 @@ void Worker::set_owing(FlowEntry& flow, bool owes) {
   flow.flags ^= kFlowOwesAnswer;
   SlotState& slot = slot_of(flow);
   if (!(slot.generation == flow.generation)) return;  // counted with an instance that is gone
+  if (slot.limit_is_auto) admission_.answers[flow.slot.value].note_owing(slot.owing, !owes, now_ns_);
   slot.owing += owes ? 1 : ~0U;
   board_.slot(flow.slot).flows_owing.set(slot.owing);
 }

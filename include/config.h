@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "admission_rules.h"
 #include "balance.h"
 #include "be.h"
 #include "ids.h"
@@ -65,20 +66,11 @@ struct ImageConfig {
   std::string command_line;
   DriverKind driver = DriverKind::kAuto;
   Accelerator accelerator = Accelerator::kAuto;
-  bool hugepages = false;  // for the guest's memory
 };
 
 // Values of ServiceConfig::in_flight_hard that are no number of flows.
 inline constexpr uint32_t kHardNone = 0;
 inline constexpr uint32_t kHardAuto = 0xffffffff;  // found by itself (dataplane/admission_limit.h)
-
-// What becomes of a new flow that no instance can take.
-enum class OverloadAction {
-  kReset,    // refused at once
-  kHttp503,  // told 503 over plain HTTP, statelessly
-  kHold,     // parked, within hold.*, then reset
-  kDrop,     // no answer
-};
 
 // overload: of a service all of whose instances are full, when no more may start
 struct OverloadConfig {
@@ -87,13 +79,7 @@ struct OverloadConfig {
   uint64_t retry_jitter_ns = 2 * kNsPerSecond;  // up to so much more, by client
   std::string body = "This service is busy. Please try again.";
   uint32_t per_source = 1000;  // refusals a second and client address; more get no answer; 0: no bound
-};
-
-// From whom a proof of his address is wanted before his SYN wakes or loads an instance.
-enum class Challenge {
-  kNever,
-  kFlood,  // from the unknown, while more than syn_rate of them come
-  kWake,   // likewise, and always where nobody is ready to take the SYN
+  friend bool operator==(const OverloadConfig&, const OverloadConfig&) = default;
 };
 
 // flood: SYNs from addresses that have not shown that they receive our answers
@@ -101,6 +87,7 @@ struct FloodConfig {
   Challenge challenge = Challenge::kFlood;
   uint32_t syn_rate = 10'000;                 // a second; 0: each of them
   uint64_t remember_ns = 300 * kNsPerSecond;  // how long an address that has shown it is believed
+  friend bool operator==(const FloodConfig&, const FloodConfig&) = default;
 };
 
 // health: of the instances of a service
@@ -108,6 +95,7 @@ struct HealthConfig {
   uint64_t silent_after_ns =
       5 * kNsPerSecond;                    // asked, and not a packet for so long: it has failed; 0: never
   uint64_t probe_every_ns = kNsPerSecond;  // one without flows is asked so often; 0: never
+  friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
 };
 
 struct ServiceConfig {

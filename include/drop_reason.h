@@ -50,6 +50,10 @@ namespace cheshire {
   X(guest_spoofed, "from a guest: not from its own MAC, address and port")   \
   X(guest_no_flow, "from a guest: for a flow that it does not have")         \
   X(guest_early_reset, "from a guest: reset before its application listens") \
+  X(overload, "a SYN that no instance can take, of a service that drops those")     \
+  X(source_rate, "a SYN to be refused, from an address refused too often")           \
+  X(refusal_done, "a segment of a stateless refusal that needs no answer")           \
+  X(challenge_passed, "a reset that proves the address of a challenged client")      \
   X(shutdown, "held when the daemon ended")
 
 enum class DropReason : uint8_t {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "check.h"
 #include "counter.h"
@@ -32,6 +33,7 @@ struct alignas(64) SlotLoad {
   Counter flows_owing;          // those of them whose client has sent data since the guest last did
   Counter wake_since_ns;        // on standby: arrival of the first packet since for one of its flows; 0: none
   Counter unanswered_since_ns;  // a SYN was given to an instance that is not ready yet; 0: none waits
+  Counter flows_limit;          // in_flight.hard in force; 0: none
   Counter silent_since_ns;      // it was asked something then and has not sent a packet since; 0: nothing
 
   // cumulative, over all generations
@@ -57,17 +59,47 @@ struct alignas(64) SlotLoad {
 };
 static_assert(sizeof(SlotLoad) % 64 == 0);
 
+// Why a new flow was rejected, and how. Each rejection counts once by reason and once by action.
+enum class Rejection : uint8_t {
+  kFull,      // all instances are full, and no more may start
+  kHoldFull,  // more wait already than those that boot can take, or than may be held
+  kRefusing,  // boots fail again and again
+  kExpired,   // it waited for hold.time_max
+};
+inline constexpr std::array<std::string_view, 4> kRejectionNames = {"full", "hold_full", "refused",
+                                                                    "hold_expired"};
+enum class Refusal : uint8_t {
+  kReset,
+  kHttp503,  // a SYN-ACK with a cookie; the 503 follows when the client asks
+  kDrop,
+  kSilent,  // dropped, as this client address was refused too often (overload.per_source)
+};
+inline constexpr std::array<std::string_view, 4> kRefusalNames = {"reset", "http503", "drop", "silent"};
+
 // One per service. writer: the worker; readers: control, telemetry.
 struct alignas(64) ServiceLoad {
   Counter waiting_syns;      // level: parked and not given to an instance
   Counter held_syns;         // level: parked, with those whose answer is awaited
   Counter waiting_since_ns;  // arrival of the oldest of the waiting; 0: none
   Counter syns;              // cumulative: new flows asked for
-  Counter hold_expired;      // cumulative: SYNs reset because nobody became ready in time
-  Counter hold_full;         // cumulative: SYNs reset because the hold queue was full
-  Counter refused;           // cumulative: SYNs reset because the service cannot boot anything
+
+  // cumulative
+  Counter admitted;                                         // SYNs that were given to an instance
+  std::array<Counter, kRejectionNames.size()> rejected_by;  // reason
+  std::array<Counter, kRefusalNames.size()> rejected_with;  // action
+  Counter refusals_answered;                                // 503s sent, repeated ones too
+  Counter not_http;           // connections with a cookie that were reset, as they speak TLS or HTTP/2
+  Counter cookies_bad;        // segments without a flow whose cookie is none, of another client or too old
+  Counter challenges_sent;    // SYNs that were answered with a challenge
+  Counter challenges_passed;  // … and the resets that proved an address
+
+  [[nodiscard]] Counter& rejected(Rejection why) { return rejected_by[static_cast<size_t>(why)]; }
+  [[nodiscard]] const Counter& rejected(Rejection why) const { return rejected_by[static_cast<size_t>(why)]; }
 };
-static_assert(sizeof(ServiceLoad) == 64);
+static_assert(sizeof(ServiceLoad) % 64 == 0);
+
+// The last counter is for all that took longer.
+inline constexpr std::array<uint32_t, 7> kRejectionBoundsUs = {5, 10, 20, 50, 100, 200, 1000};
 
 // One per worker. writer: the worker; readers: telemetry, tests.
 // nic_rx + from_guest + generated = nic_tx + to_guest + drops + held, at any quiescent moment.
@@ -85,6 +117,10 @@ struct alignas(64) WorkerLoad {
   Counter resets_no_service;
   Counter no_memory;          // bound hit: no packet buffer for a packet of our own
   Counter load_records_lost;  // bound hit: load ring full
+  Counter proofs_displaced;   // bound hit: proven client addresses forgotten early, for others
+  // Rejections by the time from the turn in which their packet came to when they left, see
+  // kRejectionBoundsUs.
+  std::array<Counter, kRejectionBoundsUs.size() + 1> rejections_within;
   std::array<Counter, kDropReasons> drops;
 };
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "admission_rules.h"
 #include "balance.h"
 #include "be.h"
 #include "ids.h"
@@ -49,10 +50,16 @@ struct SteeringService {
   std::shared_ptr<const MaglevTable> maglev;  // with Balance::kMaglev; copied by the control thread only
   uint32_t hold_syns_max = 0;
   uint64_t hold_time_max_ns = 0;
-  bool refuse = false;  // boots fail again and again: a SYN that nobody can take is reset at once
+  std::shared_ptr<const AdmissionRules> rules_given;  // none: kPlainRules
+  uint16_t instances_max = 0;                         // ready ones, and those that may still come
+  bool refuse = false;  // boots fail again and again: a SYN that nobody can take is refused at once
   // Where its instances stand in the table's list of members. Filled in by SteeringTable.
   uint16_t members_first = 0;
   uint16_t members_count = 0;
+
+  [[nodiscard]] const AdmissionRules& rules() const {
+    return rules_given == nullptr ? kPlainRules : *rules_given;
+  }
 };
 
 class SteeringTable {

@@ -72,7 +72,7 @@ Result<TelemetryClient> connect(const StatusOptions& options) {
 
 Result<Json> fetch_status(TelemetryClient& client) {
   Json status = Json::object();
-  for (const char* topic : {"services", "instances", "workers", "drops", "cold_starts"}) {
+  for (const char* topic : {"services", "admission", "instances", "workers", "drops", "cold_starts"}) {
     Result<Json> answer = client.ask_all(std::string("/cheshire/") + topic);
     if (!answer.ok()) return answer;
     status[topic] = std::move(answer).value();

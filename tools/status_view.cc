@@ -100,6 +100,23 @@ std::string services_view(const Json& services) {
                    {"refusing", "refusing"}});
 }
 
+std::string admission_view(const Json& admission) {
+  if (!admission.is_object() || admission.empty()) return "";  // of a daemon that does not tell
+  return "\n" + table_of("ADMISSION", "service", admission,
+                         {{"syns", "asked"},
+                          {"admitted", "admitted"},
+                          {"rejected_full", "full"},
+                          {"rejected_hold_full", "hold full"},
+                          {"rejected_hold_expired", "expired"},
+                          {"rejected_refused", "refused"},
+                          {"with_reset", "by reset"},
+                          {"with_http503", "by 503"},
+                          {"with_drop", "by drop"},
+                          {"with_silent", "silent"},
+                          {"challenges_sent", "challenged"},
+                          {"challenges_passed", "passed"}});
+}
+
 std::string instances_view(const Json& instances) {
   return table_of("INSTANCES", "instance", instances,
                   {{"state", "state", Show::kText},
@@ -109,6 +126,7 @@ std::string instances_view(const Json& instances) {
                    {"memory_bytes", "memory", Show::kBytes},
                    {"cpu_ns", "cpu", Show::kNs},
                    {"in_flight", "in flight"},
+                   {"flows_limit", "limit"},
                    {"flows_opened", "opened"},
                    {"packets_to_guest", "pkts to guest"},
                    {"packets_from_guest", "pkts from guest"},
@@ -204,9 +222,9 @@ std::string cold_starts_view(const Json& cold_starts) {
 }  // namespace
 
 std::string render_status(const Json& status) {
-  return services_view(member(status, "services")) + "\n" + instances_view(member(status, "instances")) +
-         "\n" + workers_view(member(status, "workers")) + "\n" + drops_view(member(status, "drops")) + "\n" +
-         cold_starts_view(member(status, "cold_starts"));
+  return services_view(member(status, "services")) + admission_view(member(status, "admission")) + "\n" +
+         instances_view(member(status, "instances")) + "\n" + workers_view(member(status, "workers")) + "\n" +
+         drops_view(member(status, "drops")) + "\n" + cold_starts_view(member(status, "cold_starts"));
 }
 
 }  // namespace cheshire

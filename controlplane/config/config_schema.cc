@@ -65,7 +65,6 @@ std::vector<Key> image_keys(ImageConfig& image) {
       {"accelerator",
        choice(image.accelerator,
               {{"auto", Accelerator::kAuto}, {"kvm", Accelerator::kKvm}, {"tcg", Accelerator::kTcg}})},
-      {"hugepages", FlagValue{&image.hugepages}},
   };
 }
 

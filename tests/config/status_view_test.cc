@@ -22,8 +22,10 @@ TEST(StatusView, ShowsEverythingInAlignedTables) {
                 "shells":2,"standby":1,"wanted":1,"in_flight":3,"held_syns":0,"flows_opened":12000,"flows_closed":9,"cold_starts":1,
                 "boots_failed":0,"refusing":0},
       "b": {"listen":"192.0.2.11:443","image":"web","min":1,"max":400}},
+    "admission": {"hello": {"syns":12100,"admitted":12000,"rejected_full":90,"rejected_hold_full":10,
+                            "with_http503":100,"challenges_sent":4,"challenges_passed":3}},
     "instances": {"hello/0#17": {"service":"hello","state":"active","tier":"shell","pid":1234,"in_flight":3,
-                                 "age_ms":61500,"memory_bytes":58368,"cpu_ns":1250000000}},
+                                 "age_ms":61500,"flows_limit":16,"memory_bytes":58368,"cpu_ns":1250000000}},
     "workers": {"0": {"turns": 1234567, "flows": 3}},
     "drops": {"no_service": 3, "bad_ipv4_checksum": 40, "never": 0},
     "cold_starts": {"1": {"service":"hello","tier":"cold","syn_ack_ns": 40000000, "own_ns": 300000},
@@ -35,9 +37,13 @@ service  listen          image  min  max  wanted  active  booting  draining  she
 hello    192.0.2.10:80   web      0    4       1       1        0         0       2        1          3     0  12 000       9            1             0         0
 b        192.0.2.11:443  web      1  400       -       -        -         -       -        -          -     -       -       -            -             -         -
 
+ADMISSION
+service   asked  admitted  full  hold full  expired  refused  by reset  by 503  by drop  silent  challenged  passed
+hello    12 100    12 000    90         10        -        -         -     100        -       -           4       3
+
 INSTANCES
-instance    state   tier    pid     age    memory     cpu  in flight  opened  pkts to guest  pkts from guest  bytes to guest  bytes from guest  drops
-hello/0#17  active  shell  1234  61.5 s  57.0 KiB  1.25 s          3       -              -                -               -                 -      -
+instance    state   tier    pid     age    memory     cpu  in flight  limit  opened  pkts to guest  pkts from guest  bytes to guest  bytes from guest  drops
+hello/0#17  active  shell  1234  61.5 s  57.0 KiB  1.25 s          3     16       -              -                -               -                 -      -
 
 WORKERS
 worker      turns  nic rx  nic tx  to guest  from guest  generated  drops  held  flows

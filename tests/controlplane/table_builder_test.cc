@@ -29,16 +29,18 @@ Config two_services() {
 
 TEST(TableBuilder, a_service_that_cannot_boot_refuses) {
   MaglevTables maglev;
+  AdmissionRulesBook rules;
   const SteeringTable table =
-      build_steering_table(two_services(), std::vector<Instance>(5), {false, true}, maglev);
+      build_steering_table(two_services(), std::vector<Instance>(5), {false, true}, maglev, rules);
   EXPECT_FALSE(table.service({0}).refuse);
   EXPECT_TRUE(table.service({1}).refuse);
 }
 
 TEST(TableBuilder, a_service_is_copied_whole) {
   MaglevTables maglev;
+  AdmissionRulesBook rules;
   const SteeringTable table =
-      build_steering_table(two_services(), std::vector<Instance>(5), {false, false}, maglev);
+      build_steering_table(two_services(), std::vector<Instance>(5), {false, false}, maglev, rules);
   const SteeringService& web = table.service({0});
   EXPECT_EQ(web.vip, be32(0xc000020a));
   EXPECT_EQ(web.port, be16(80));
@@ -64,7 +66,8 @@ TEST_P(TableSlot, has_its_role) {
   std::vector<Instance> instances(5);
   instances[3] = {.id = {{3}, {42}}, .service = {1}, .state = GetParam().state};
   MaglevTables maglev;
-  const SteeringTable table = build_steering_table(two_services(), instances, {false, false}, maglev);
+  AdmissionRulesBook rules;
+  const SteeringTable table = build_steering_table(two_services(), instances, {false, false}, maglev, rules);
   const SteeringSlot& slot = table.slot({3});
   EXPECT_EQ(slot.role, GetParam().role);
   const bool listed = GetParam().role != SlotRole::kEmpty;

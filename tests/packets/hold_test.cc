@@ -22,7 +22,7 @@ TEST_F(Hold, a_syn_that_nobody_takes_in_time_is_reset) {
   EXPECT_THAT(client.got(), IsEmpty());
   advance(1);
   EXPECT_THAT(client.got(), ElementsAre("web>40001 RST-ACK seq 0 ack 1001"));
-  EXPECT_EQ(load(kWeb).hold_expired.get(), 1U);
+  EXPECT_EQ(load(kWeb).rejected(Rejection::kExpired).get(), 1U);
   EXPECT_EQ(load(kWeb).waiting_syns.get(), 0U);
   EXPECT_EQ(load(kWeb).waiting_since_ns.get(), 0U);
   EXPECT_EQ(drops(), "") << "it was answered";
@@ -79,14 +79,14 @@ TEST_F(Hold, a_service_holds_no_more_than_its_bound) {
   EXPECT_THAT(client.got(), IsEmpty());
   client.sends(Flow{.port = 9}.syn());
   EXPECT_THAT(client.got(), ElementsAre("web>9 RST-ACK seq 0 ack 1001"));
-  EXPECT_EQ(load(kWeb).hold_full.get(), 1U);
+  EXPECT_EQ(load(kWeb).rejected(Rejection::kHoldFull).get(), 1U);
   EXPECT_EQ(load(kWeb).waiting_syns.get(), 8U);
 
   client.sends(Flow{.service = kApi}.syn());
   EXPECT_EQ(load(kApi).waiting_syns.get(), 1U) << "the other service has a bound of its own";
   client.sends(Flow{.port = 3}.rst(), Flow{.port = 9}.syn());
   EXPECT_EQ(load(kWeb).waiting_syns.get(), 8U) << "a place that becomes free is given away";
-  EXPECT_EQ(load(kWeb).hold_full.get(), 1U);
+  EXPECT_EQ(load(kWeb).rejected(Rejection::kHoldFull).get(), 1U);
 }
 
 TEST_F(Hold, offered_syns_count_too) {
@@ -108,7 +108,7 @@ TEST_F(HoldFew, all_services_together_hold_no_more_than_the_bound_of_the_daemon)
   EXPECT_THAT(client.got(), IsEmpty());
   client.sends(Flow{.port = 40003}.syn());
   EXPECT_THAT(client.got(), ElementsAre("web>40003 RST-ACK seq 0 ack 1001"));
-  EXPECT_EQ(load(kWeb).hold_full.get(), 1U);
+  EXPECT_EQ(load(kWeb).rejected(Rejection::kHoldFull).get(), 1U);
 }
 
 TEST_F(HoldFew, with_no_place_to_hold_a_syn_it_goes_to_one_that_is_ready) {
@@ -147,7 +147,7 @@ TEST_F(Hold, a_service_that_refuses_resets_at_once) {
   refuses(kWeb);
   client.sends(first.syn());
   EXPECT_THAT(client.got(), ElementsAre("web>40001 RST-ACK seq 0 ack 1001"));
-  EXPECT_EQ(load(kWeb).refused.get(), 1U);
+  EXPECT_EQ(load(kWeb).rejected(Rejection::kRefusing).get(), 1U);
   EXPECT_EQ(load(kWeb).waiting_syns.get(), 0U);
   refuses(kWeb, false);
   client.sends(first.syn());
@@ -159,7 +159,7 @@ TEST_F(Hold, a_service_that_refuses_still_uses_what_it_has) {
   refuses(kWeb);
   client.sends(first.syn());
   EXPECT_THAT(guest(0).got(), ElementsAre("40001>web SYN seq 1000"));
-  EXPECT_EQ(load(kWeb).refused.get(), 0U);
+  EXPECT_EQ(load(kWeb).rejected(Rejection::kRefusing).get(), 0U);
 }
 
 // --- what the client does meanwhile ---

@@ -21,7 +21,8 @@ SteeringService listing(const ServiceWords& words) {
           .guest_port = be16(words.guest.port),
           .in_flight_soft = 4,
           .hold_syns_max = 8,
-          .hold_time_max_ns = 3 * kNsPerSecond};
+          .hold_time_max_ns = 3 * kNsPerSecond,
+          .instances_max = 3};
 }
 
 const char* edge_word(LoadEdge edge) {

@@ -59,8 +59,8 @@ def image(driver="qemu", **command_line):
 
 
 def service(port=80, image="web", **changes):
-    """A service on the VIP that comes and goes quickly. instances=(0, 4), soft=8, shells=1, standby=1 and any
-    other key."""
+    """A service on the VIP that comes and goes quickly. instances=(0, 4), soft=8, hard=16, shells=1, standby=1
+    and any other key."""
     low, high = changes.pop("instances", (0, 4))
     pools = {key: changes.pop(key) for key in ("shells", "standby") if key in changes}
     return {
@@ -68,7 +68,8 @@ def service(port=80, image="web", **changes):
         "guest": "10.0.0.2:8080",
         "image": image,
         "instances": {"min": low, "max": high, **pools},
-        "in_flight": {"soft": changes.pop("soft", 8)},
+        "in_flight": {"soft": changes.pop("soft", 8),
+                      **({"hard": changes.pop("hard")} if "hard" in changes else {})},
         "hold": {"syns_max": 128, "time_max": "3s", **changes.pop("hold", {})},
         "boot_deadline": "2s",
         "idle_after": "300ms",

@@ -55,6 +55,9 @@ class Telemetry:
     def services(self):
         return self.ask("/cheshire/services")
 
+    def admission(self, service="hello"):
+        return self.ask("/cheshire/admission")[service]
+
     def instances(self):
         return self.ask("/cheshire/instances")
 

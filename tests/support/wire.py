@@ -94,8 +94,8 @@ class Connection:
         """A frame of this connection as it would be sent now."""
         options = frames.option_mss(1460) if flags & SYN else b""
         segment = frames.tcp(CLIENT_IP, config.VIP, self._source_port, self._port, flags,
-                             sequence=self._sequence, acknowledgment=self._acknowledged,
-                             payload=payload, **{"options": options, **changes})
+                             sequence=self._sequence, payload=payload,
+                             **{"options": options, "acknowledgment": self._acknowledged, **changes})
         packet = frames.ipv4(CLIENT_IP, config.VIP, frames.TCP, segment)
         return frames.ethernet(self._vip_mac, CLIENT_MAC, frames.ETHERTYPE_IPV4, packet, self._vlan)
 

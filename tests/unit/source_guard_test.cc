@@ -12,7 +12,7 @@ namespace {
 
 constexpr HashKey kKey{7, 11};
 constexpr uint64_t kNow = 5000 * kNsPerSecond;
-constexpr RefusalRate kTenASecond{.interval_ns = 100 * kNsPerMs, .burst = 3};
+constexpr TokenRate kTenASecond{.interval_ns = 100 * kNsPerMs, .burst = 3};
 
 TEST(SourceGuard, NobodyIsProvenAtFirst) {
   SourceGuard guard(64, kKey);
@@ -84,7 +84,7 @@ TEST(SourceGuard, AnExpiredProofGivesItsPlace) {
 
 TEST(RateMeter, LetsARatePassWithItsBurst) {
   RateMeter meter;
-  constexpr RefusalRate kRate{.interval_ns = kNsPerMs, .burst = 10};
+  constexpr TokenRate kRate{.interval_ns = kNsPerMs, .burst = 10};
   int passed = 0;
   for (uint64_t us = 0; us < 100'000; us += 10) passed += meter.take(kNow + us * kNsPerUs, kRate) ? 1 : 0;
   EXPECT_EQ(passed, 109) << "100 ms at a thousand a second, and nine of the burst besides";

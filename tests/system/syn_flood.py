@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The Cheshire Authors
+
+"""SYNs from addresses that nobody has: they boot nothing, and a real client is served meanwhile."""
+
+import threading
+import time
+
+from support import clients, config, frames, wire
+
+FLOOD_S = 4.0
+
+
+class Flood:
+    """As many SYNs as one thread can send, from 10.0.0.0/8, until it is ended."""
+
+    def __init__(self):
+        self.sent = 0
+        self._end = threading.Event()
+        with wire.Wire() as line:
+            vip_mac = wire.resolve(line)
+        self._frames = []
+        for number in range(4096):
+            source = f"10.{number >> 8}.{number & 255}.7"
+            segment = frames.tcp(source, config.VIP, 1024 + number, 80, frames.SYN, sequence=number,
+                                 options=frames.option_mss(1460))
+            self._frames.append(frames.ethernet(vip_mac, wire.CLIENT_MAC, frames.ETHERTYPE_IPV4,
+                                                frames.ipv4(source, config.VIP, frames.TCP, segment)))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        deadline = time.monotonic() + 60  # whatever happens
+        with wire.Wire() as line:
+            while not self._end.is_set() and time.monotonic() < deadline:
+                for frame in self._frames:
+                    try:
+                        line.send(frame)
+                        self.sent += 1
+                    except OSError:  # the tap's queue is full
+                        time.sleep(0.0005)
+
+    def close(self):
+        self._end.set()
+        self._thread.join()
+
+
+def story_a_flood_on_a_service_at_zero_boots_nothing_and_curl_is_served(world):
+    service = config.service(idle_after="2s", flood={"challenge": "wake", "syn_rate": 0, "remember": "1m"})
+    daemon = world.start(services={"hello": service})
+    flood = world.until_the_end(Flood())
+    time.sleep(FLOOD_S / 2)
+    before = daemon.telemetry.services()["hello"]
+    assert before["boots"] == 0 and before["held_syns"] == 0, before
+    answer = clients.curl(max_time_s=20)
+    assert answer.ok, answer
+    time.sleep(FLOOD_S / 2)
+    flood.close()
+    service = daemon.telemetry.services()["hello"]
+    admission = daemon.telemetry.admission()
+    print(f"{flood.sent / FLOOD_S:.0f} SYNs a second sent, {admission['challenges_sent']} challenged, "
+          f"{admission['challenges_passed']} passed, curl served in {answer.first_byte_ms:.0f} ms")
+    assert service["boots"] == 1, "curl's"
+    assert admission["challenges_sent"] > 1000 and admission["challenges_passed"] >= 1, admission
+    assert service["flows_opened"] <= 2, "spoofed SYNs took flows"
+
+
+def story_once_awake_a_flood_below_the_rate_wakes_no_other_instance(world):
+    service = config.service(soft=8, idle_after="5s", flood={"challenge": "wake"})
+    daemon = world.start(services={"hello": service})
+    assert clients.curl(max_time_s=20).ok
+    flood = world.until_the_end(Flood())
+    time.sleep(1.5)
+    flood.close()
+    service = daemon.telemetry.services()["hello"]
+    assert service["boots"] == 1 and service["flows_opened"] <= 8, service
+
+
+def story_without_a_flood_a_challenge_costs_a_client_little(world):
+    service = config.service(idle_after="5s", flood={"challenge": "wake"})
+    daemon = world.start(services={"hello": service})
+    assert clients.curl().ok
+    assert daemon.telemetry.admission()["challenges_passed"] == 1
+    again = clients.curl()
+    assert again.ok
+    assert daemon.telemetry.admission()["challenges_sent"] <= 2, "a proven address is believed"
+
+
+def story_an_open_connection_goes_on_during_a_flood(world):
+    service = config.service(instances=(1, 1), idle_after="5s", flood={"challenge": "flood", "syn_rate": 100})
+    daemon = world.start(services={"hello": service})
+    daemon.wait_for_instances("hello", within_s=10, active=1)
+    with clients.KeepAlive() as connection:
+        _, headers, _ = connection.get()
+        flood = world.until_the_end(Flood())
+        time.sleep(1)
+        for _ in range(20):
+            status, now, _ = connection.get()
+            assert status == 200 and now["x-instance"] == headers["x-instance"]
+        flood.close()
+    flows = daemon.telemetry.services()["hello"]["flows_opened"]
+    assert flows < 1000, f"{flows} flows for a rate of 100 a second"
