@@ -80,7 +80,8 @@ void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns
                      .command_line = expand_command_line(image, service),
                      .mac = kGuestMac,
                      .vhost_socket = links_.vhost_socket(id.slot),
-                     .accelerator = image.accelerator});
+                     .accelerator = image.accelerator,
+                     .hugepages = image.hugepages});
 }
 
 void ControlLoop::start_shell(Instance& instance, InstanceState state, uint64_t now_ns) {

@@ -42,6 +42,7 @@ struct BootOrder {
   MacAddress mac;            // the guest's; the same for all instances
   std::string vhost_socket;  // the data plane listens there
   Accelerator accelerator = Accelerator::kAuto;
+  bool hugepages = false;  // memory from pages of 2 MiB, of which memory_bytes is a multiple then
 };
 
 enum class DriverEventKind : uint8_t { kSpawned, kExited, kPrepared, kPaused };

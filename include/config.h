@@ -66,6 +66,7 @@ struct ImageConfig {
   std::string command_line;
   DriverKind driver = DriverKind::kAuto;
   Accelerator accelerator = Accelerator::kAuto;
+  bool hugepages = false;  // for the guest's memory
 };
 
 // Values of ServiceConfig::in_flight_hard that are no number of flows.

@@ -65,6 +65,7 @@ std::vector<Key> image_keys(ImageConfig& image) {
       {"accelerator",
        choice(image.accelerator,
               {{"auto", Accelerator::kAuto}, {"kvm", Accelerator::kKvm}, {"tcg", Accelerator::kTcg}})},
+      {"hugepages", FlagValue{&image.hugepages}},
   };
 }
 

@@ -35,8 +35,11 @@ Result<GuestMemory> GuestMemory::create(uint64_t size_bytes, bool huge_pages) {
   if (!fd.valid()) return failed("memfd_create");
   if (::ftruncate(fd.get(), static_cast<off_t>(size_bytes)) != 0) return failed("ftruncate");
   if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) return failed("seal");
-  void* base = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
-  if (base == MAP_FAILED) return failed("mmap");
+  // Ordinary pages are taken when touched. Huge ones are reserved here: a lack of them is an error now instead of a
+  // SIGBUS later.
+  const int reserve = huge_pages ? 0 : MAP_NORESERVE;
+  void* base = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | reserve, fd.get(), 0);
+  if (base == MAP_FAILED) return failed(huge_pages ? "huge pages" : "mmap");
   ::madvise(base, size_bytes, MADV_DONTDUMP);
   return GuestMemory(std::move(fd), static_cast<std::byte*>(base), size_bytes);
 }

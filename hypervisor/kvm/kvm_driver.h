@@ -37,7 +37,6 @@ struct KvmOptions {
   std::string program;  // of cheshire-vmm; empty: looked for beside our own program, then in PATH
   uint64_t stop_grace_ns = 250 * kNsPerMs;  // from the order to SIGKILL
   std::vector<uint32_t> cpus;               // of the thread and the VMs; empty: those of the creating thread
-  bool huge_pages = false;                  // for guest memory; its size must be a multiple of 2 MiB then
   bool use_zygote = true;  // false: each VMM is executed, which costs 0.4 ms more on the development machine
   // For bench/boot_bench: called on the driver's thread with what ask_trace() brought.
   std::function<void(InstanceId, const VmmTrace&)> on_trace;

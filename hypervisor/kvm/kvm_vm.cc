@@ -27,7 +27,7 @@ VmmOptions options_of(const BootOrder& order, const VmmProgram& program) {
   return {.name = order.name,
           .kernel = order.kernel,
           .memory_bytes = (order.memory_bytes + kMiB - 1) / kMiB * kMiB,
-          .huge_pages = program.huge_pages,
+          .huge_pages = order.hugepages,
           .command_line = order.command_line,
           .mac = order.mac,
           .vhost_socket = order.vhost_socket,

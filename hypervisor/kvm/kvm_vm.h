@@ -30,7 +30,6 @@ struct VmmProgram {
   int kvm_fd = -1;
   int cpuid_fd = -1;
   bool idles_by_port = false;
-  bool huge_pages = false;
 };
 
 class KvmVm {

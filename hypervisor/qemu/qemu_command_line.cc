@@ -61,7 +61,9 @@ void add_machine(Arguments& args, const BootOrder& order, const QemuLaunch& laun
   args.add("-cpu", kvm ? kKvmCpu : kTcgCpu);
   args.add("-smp", "1");
   args.add("-m", memory);
-  args.add("-object", "memory-backend-memfd,id=ram,share=on,size=" + memory);  // vhost-user needs it shared
+  args.add("-object", "memory-backend-memfd,id=ram,share=on" +
+                          std::string(order.hugepages ? ",hugetlb=on,hugetlbsize=2M" : "") +
+                          ",size=" + memory);  // vhost-user needs it shared
   args.add("-device", "i8042");  // power-off by 0xfe to port 0x64, as guests made for Firecracker do
 }
 

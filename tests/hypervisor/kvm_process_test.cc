@@ -51,10 +51,14 @@ std::vector<pid_t> zygotes() {
 
 class KvmProcessTest : public WithKvm {
  protected:
+  // Returns when the VM is what it is going to be: it ran, and stands.
   pid_t boot_hello(uint16_t slot = 0) {
-    driver_->boot(order_of("hello", slot));
+    const BootOrder order = order_of("hello", slot);
+    driver_->boot(order);
     const DriverEvent event = await_event();
     EXPECT_EQ(event.kind, DriverEventKind::kSpawned) << event.reason;
+    driver_->pause(order.id);
+    EXPECT_EQ(await_event().kind, DriverEventKind::kPaused);
     return event.pid;
   }
   void stop_hello(uint16_t slot = 0) {
@@ -95,8 +99,6 @@ TEST_F(KvmProcessTest, AZygoteThatDiesIsReplacedAndNoVmIsLost) {
 TEST_F(KvmProcessTest, InheritsNothingThatIsNotForIt) {
   boot_hello(0);
   const pid_t pid = boot_hello(1);
-  driver_->pause({{1}, {1}});
-  EXPECT_EQ(await_event().kind, DriverEventKind::kPaused);  // so all is set up
   std::map<std::string, int> kinds;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
     std::string target = std::filesystem::read_symlink(entry.path());
@@ -119,8 +121,6 @@ TEST_F(KvmProcessTest, InheritsNothingThatIsNotForIt) {
 
 TEST_F(KvmProcessTest, IsInItsSandbox) {
   const pid_t pid = boot_hello();
-  driver_->pause({{0}, {1}});
-  EXPECT_EQ(await_event().kind, DriverEventKind::kPaused);
   const std::string mode = status_line(pid, "Seccomp");
   if (mode == "0") GTEST_SKIP() << "a build with a sanitizer has no sandbox";
   EXPECT_EQ(mode, "2");
