@@ -23,6 +23,17 @@ constexpr uint16_t checksum_fold(uint64_t sum) {
   return static_cast<uint16_t>(sum);
 }
 
+// One's complement sum of the 20 bytes of a header without options: half of the bytes that are ever summed.
+inline uint64_t checksum_sum_20(const uint8_t* bytes) {
+  uint64_t first;
+  uint64_t second;
+  uint32_t third;
+  std::memcpy(&first, bytes, 8);
+  std::memcpy(&second, bytes + 8, 8);
+  std::memcpy(&third, bytes + 16, 4);
+  return (first >> 32U) + (first & 0xffffffff) + (second >> 32U) + (second & 0xffffffff) + third;
+}
+
 // One's complement sum of the bytes, not yet folded or inverted.
 inline uint64_t checksum_sum(std::span<const uint8_t> bytes) {
   uint64_t sum = 0;

@@ -5,10 +5,6 @@
 
 #include <bit>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "check.h"
 
 namespace cheshire {
@@ -26,38 +22,12 @@ size_t buckets_for(size_t flows_max) {
 }  // namespace
 
 FlowTable::FlowTable(size_t flows_max, HashKey key)
-    : key_(key),
+    : hash_(key),
       flows_max_(std::bit_ceil(flows_max)),
       bucket_mask_(buckets_for(flows_max_) - 1),
       tags_(bucket_mask_ + 1),
       entries_((bucket_mask_ + 1) * kStride) {
   CHECK(flows_max >= 1);
-}
-
-uint32_t FlowTable::ways_with(const Tags& tags, uint16_t tag) {
-  constexpr uint32_t kAllWays = (1U << kWays) - 1;
-#ifdef __SSE2__
-  const auto* lanes = reinterpret_cast<const __m128i*>(&tags);
-  const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
-  const auto half = [&](int lane) {
-    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane), wanted);
-    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane + 1), wanted);
-    return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
-  };
-  return (half(0) | half(2) << 16U) & kAllWays;
-#else
-  uint32_t ways = 0;
-  for (size_t way = 0; way < kWays; ++way) ways |= (tags.way[way] == tag ? 1U : 0U) << way;
-  return ways & kAllWays;
-#endif
-}
-
-FlowEntry* FlowTable::candidate_at(const Place& at) {
-  const uint32_t ways = ways_with(tags_[at.bucket], at.tag);
-  if (ways == 0) return nullptr;
-  FlowEntry* entry = &entries_[at.bucket * kStride + static_cast<size_t>(std::countr_zero(ways))];
-  __builtin_prefetch(entry, 1);
-  return entry;
 }
 
 FlowEntry* FlowTable::find_in(size_t bucket, uint16_t tag, const FlowKey& key) {

@@ -8,10 +8,10 @@
 // array of their own. A flow stands in the bucket that its hash names; only when that one is full it stands
 // in a second one, also named by the hash, and the first one counts how many it sent away. So a look-up reads
 // one line of tags (two if the first bucket has sent flows away) and, but for tag collisions, one entry.
-// Keyed hash (siphash.h): a client that does not know the key cannot choose flows that fall into one bucket.
-// Capacity is fixed at start and the memory is touched then; at half load, for which it is made, about one
-// bucket in ten thousand is full, and two full buckets do not meet. insert() fails at the limit, or when they
-// do.
+// Keyed hash (flow_hash.h): a client that does not know the key cannot choose flows that fall into one
+// bucket. Capacity is fixed at start and the memory is touched then; at half load, for which it is made,
+// about one bucket in ten thousand is full, and two full buckets do not meet. insert() fails at the limit, or
+// when they do.
 //
 //   hash: [ tag 15 | …… ] → bucket a = hash mod buckets, bucket b = a xor f(tag)
 //
@@ -30,11 +30,17 @@
 // One thread only. No DPDK.
 #pragma once
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/flow_hash.h"
 #include "dataplane/huge_array.h"
 #include "dataplane/siphash.h"
 #include "flow_key.h"
@@ -92,13 +98,19 @@ class FlowTable {
   FlowTable(size_t flows_max, HashKey key);
 
   [[nodiscard]] Place place(const FlowKey& key) const {
-    const uint64_t hash = siphash13(key_, key.as_integer());
+    const uint64_t hash = hash_(key.as_integer());
     // The tag is never 0, which is empty.
     return {hash & bucket_mask_, static_cast<uint16_t>((hash >> 48U) | 1U)};
   }
   void prefetch(const Place& at) const { __builtin_prefetch(&tags_[at.bucket]); }
   // Where a flow of that place probably stands, prefetched; nullptr: probably nowhere.
-  [[nodiscard]] FlowEntry* candidate_at(const Place& at);
+  [[nodiscard]] FlowEntry* candidate_at(const Place& at) {
+    const uint32_t ways = ways_with(tags_[at.bucket], at.tag);
+    if (ways == 0) return nullptr;
+    FlowEntry* entry = &entries_[at.bucket * kStride + static_cast<size_t>(std::countr_zero(ways))];
+    __builtin_prefetch(entry, 1);
+    return entry;
+  }
 
   // nullptr: not there. The pointer is good until the entry is erased.
   [[nodiscard]] FlowEntry* find(const Place& at, const FlowKey& key, FlowEntry* candidate) {
@@ -134,7 +146,23 @@ class FlowTable {
   static_assert(sizeof(Tags) == 64 && kStride > kWays);
 
   // Bit w: way w of the bucket has this tag.
-  [[nodiscard]] static uint32_t ways_with(const Tags& tags, uint16_t tag);
+  [[nodiscard]] static uint32_t ways_with(const Tags& tags, uint16_t tag) {
+    constexpr uint32_t kAllWays = (1U << kWays) - 1;
+#ifdef __SSE2__
+    const auto* lanes = reinterpret_cast<const __m128i*>(&tags);
+    const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
+    const auto half = [&](int lane) {
+      const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane), wanted);
+      const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane + 1), wanted);
+      return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+    };
+    return (half(0) | half(2) << 16U) & kAllWays;
+#else
+    uint32_t ways = 0;
+    for (size_t way = 0; way < kWays; ++way) ways |= (tags.way[way] == tag ? 1U : 0U) << way;
+    return ways & kAllWays;
+#endif
+  }
   [[nodiscard]] size_t second_bucket(const Place& at) const {
     // An odd multiplier spreads the tag; the xor makes the pair symmetric and never the same bucket twice.
     return at.bucket ^ (((at.tag * 0x9e3779b97f4a7c15ULL >> 32U) | 1U) & bucket_mask_);
@@ -142,7 +170,7 @@ class FlowTable {
   [[nodiscard]] FlowEntry* find_in(size_t bucket, uint16_t tag, const FlowKey& key);
   [[nodiscard]] FlowEntry* insert_in(size_t bucket, uint16_t tag, const FlowKey& key);
 
-  const HashKey key_;
+  const FlowHash hash_;
   size_t flows_max_;
   size_t bucket_mask_;
   size_t size_ = 0;

@@ -35,7 +35,8 @@ class NicPort {
   [[nodiscard]] uint16_t receive(rte_mbuf** packets, uint16_t count) const;
   // Takes the first `n` packets, which the caller gives away; the rest stay the caller's. Returns n.
   [[nodiscard]] uint16_t transmit(rte_mbuf** packets, uint16_t count) const;
-  // What the NIC says about a received packet's checksums.
+  // What the NIC says about a received packet's checksums; nothing, of any, where it does not verify them.
+  [[nodiscard]] bool verifies_checksums() const { return checks_checksums_; }
   [[nodiscard]] ChecksumsKnownGood checksums(const rte_mbuf* packet) const;
 
   [[nodiscard]] const MacAddress& mac() const { return mac_; }

@@ -8,10 +8,9 @@
 namespace cheshire {
 namespace {
 
-ParsedPacket dropped(ParsedPacket packet, DropReason reason) {
+void dropped(ParsedPacket& packet, DropReason reason) {
   packet.kind = PacketKind::kDrop;
   packet.reason = reason;
-  return packet;
 }
 
 // Addresses that no host can send from (RFC 1122 3.2.1.3): this-network, loopback, multicast and above.
@@ -26,8 +25,8 @@ bool impossible_flags(uint8_t flags) {
   return (flags & kTcpSyn) != 0 && (flags & (kTcpFin | kTcpRst)) != 0;
 }
 
-ParsedPacket parse_tcp(std::span<const uint8_t> frame, ParsedPacket packet, const Ipv4Header& ip,
-                       bool checksum_known_good) {
+[[gnu::always_inline]] inline void parse_tcp(std::span<const uint8_t> frame, ParsedPacket& packet,
+                                             const Ipv4Header& ip, bool checksum_known_good) {
   if (packet.l4_length < sizeof(TcpHeader)) return dropped(packet, DropReason::k_truncated_tcp);
   const auto& tcp = header_at<TcpHeader>(frame.data(), packet.l4_offset);
   const auto header_length = static_cast<uint8_t>((tcp.data_offset >> 4U) * 4U);
@@ -36,17 +35,17 @@ ParsedPacket parse_tcp(std::span<const uint8_t> frame, ParsedPacket packet, cons
   }
   if (!checksum_known_good) {
     const uint64_t sum = tcp_pseudo_header_sum(ip.source, ip.destination, packet.l4_length) +
-                         checksum_sum(frame.subspan(packet.l4_offset, packet.l4_length));
+                         checksum_sum_20(frame.data() + packet.l4_offset) +
+                         checksum_sum(frame.subspan(packet.l4_offset, packet.l4_length).subspan(20));
     if (checksum_fold(sum) != 0xffff) return dropped(packet, DropReason::k_bad_tcp_checksum);
   }
   if (impossible_flags(tcp.flags)) return dropped(packet, DropReason::k_bad_tcp_flags);
   packet.kind = PacketKind::kTcp;
   packet.tcp_flags = tcp.flags;
   packet.tcp_header_length = header_length;
-  return packet;
 }
 
-ParsedPacket parse_icmp(std::span<const uint8_t> frame, ParsedPacket packet) {
+void parse_icmp(std::span<const uint8_t> frame, ParsedPacket& packet) {
   if (packet.l4_length < sizeof(IcmpHeader)) return dropped(packet, DropReason::k_truncated_icmp);
   const auto& icmp = header_at<IcmpHeader>(frame.data(), packet.l4_offset);
   const uint64_t sum = checksum_sum(frame.subspan(packet.l4_offset, packet.l4_length));
@@ -55,10 +54,10 @@ ParsedPacket parse_icmp(std::span<const uint8_t> frame, ParsedPacket packet) {
     return dropped(packet, DropReason::k_icmp_unhandled);
   }
   packet.kind = PacketKind::kIcmpEcho;
-  return packet;
 }
 
-ParsedPacket parse_ipv4(std::span<const uint8_t> frame, ParsedPacket packet, ChecksumsKnownGood known) {
+[[gnu::always_inline]] inline void parse_ipv4(std::span<const uint8_t> frame, ParsedPacket& packet,
+                                              ChecksumsKnownGood known) {
   const size_t available = frame.size() - packet.l3_offset;
   if (available < sizeof(Ipv4Header)) return dropped(packet, DropReason::k_truncated_ipv4);
   const auto& ip = header_at<Ipv4Header>(frame.data(), packet.l3_offset);
@@ -71,7 +70,7 @@ ParsedPacket parse_ipv4(std::span<const uint8_t> frame, ParsedPacket packet, Che
     return dropped(packet, DropReason::k_bad_ipv4_length);
   }
   if (header_length != sizeof(Ipv4Header)) return dropped(packet, DropReason::k_ipv4_options);
-  if (!known.ipv4 && checksum_fold(checksum_sum(frame.subspan(packet.l3_offset, header_length))) != 0xffff) {
+  if (!known.ipv4 && checksum_fold(checksum_sum_20(frame.data() + packet.l3_offset)) != 0xffff) {
     return dropped(packet, DropReason::k_bad_ipv4_checksum);
   }
   if ((ip.flags_fragment.value() & kIpv4FragmentMask) != 0) return dropped(packet, DropReason::k_fragment);
@@ -85,7 +84,7 @@ ParsedPacket parse_ipv4(std::span<const uint8_t> frame, ParsedPacket packet, Che
   return dropped(packet, DropReason::k_not_tcp);
 }
 
-ParsedPacket parse_arp(std::span<const uint8_t> frame, ParsedPacket packet) {
+void parse_arp(std::span<const uint8_t> frame, ParsedPacket& packet) {
   if (frame.size() - packet.l3_offset < sizeof(ArpHeader)) return dropped(packet, DropReason::k_bad_arp);
   const auto& arp = header_at<ArpHeader>(frame.data(), packet.l3_offset);
   if (arp.hardware_type.value() != 1 || arp.protocol_type.value() != kEtherTypeIpv4 ||
@@ -94,13 +93,12 @@ ParsedPacket parse_arp(std::span<const uint8_t> frame, ParsedPacket packet) {
   }
   packet.kind = PacketKind::kArp;
   packet.frame_length = static_cast<uint16_t>(packet.l3_offset + sizeof(ArpHeader));
-  return packet;
 }
 
 }  // namespace
 
-ParsedPacket parse_frame(std::span<const uint8_t> frame, ChecksumsKnownGood known) {
-  ParsedPacket packet;
+void parse_frame(std::span<const uint8_t> frame, ChecksumsKnownGood known, ParsedPacket& packet) {
+  packet = ParsedPacket{};
   if (frame.size() < sizeof(EthernetHeader)) return dropped(packet, DropReason::k_truncated_ethernet);
   const auto& ethernet = header_at<EthernetHeader>(frame.data(), 0);
   uint16_t ether_type = ethernet.ether_type.value();

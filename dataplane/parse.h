@@ -49,7 +49,12 @@ struct ChecksumsKnownGood {
 };
 
 // `frame`: at most 65,535 bytes, the most that one packet buffer holds.
-[[nodiscard]] ParsedPacket parse_frame(std::span<const uint8_t> frame, ChecksumsKnownGood known = {});
+void parse_frame(std::span<const uint8_t> frame, ChecksumsKnownGood known, ParsedPacket& packet);
+[[nodiscard]] inline ParsedPacket parse_frame(std::span<const uint8_t> frame, ChecksumsKnownGood known = {}) {
+  ParsedPacket packet;
+  parse_frame(frame, known, packet);
+  return packet;
+}
 
 // Header views into a frame that parse_frame() accepted as the kind that has them.
 template <typename Header>

@@ -134,21 +134,15 @@ void Worker::free_sent() {
   sent_count_ = 0;
 }
 
-void Worker::queue_to_guest(SlotIndex index, rte_mbuf* packet) {
-  SlotState& slot = slots_[index.value];
-  if (slot.role == SlotRole::kStandby && board_.slot(index).wake_since_ns.get() == 0) {
-    board_.slot(index).wake_since_ns.set(now_ns_);
-    tell(LoadEdge::kWake, slot.service, index);
-  }
-  if (!slot.queue.push(packet)) {
-    board_.slot(index).drops.increment();
-    drop(packet, DropReason::k_guest_ring_full);
-    return;
-  }
-  board_.worker.held_packets.increment();
-  if (slot.to_flush) return;
-  slot.to_flush = true;
-  fresh_.push_back(index);  // within what was reserved at start
+[[gnu::noinline]] void Worker::wakes(SlotIndex index, const SlotState& slot) {
+  if (board_.slot(index).wake_since_ns.get() != 0) return;
+  board_.slot(index).wake_since_ns.set(now_ns_);
+  tell(LoadEdge::kWake, slot.service, index);
+}
+
+[[gnu::noinline]] void Worker::drop_for_full_ring(SlotIndex index, rte_mbuf* packet) {
+  board_.slot(index).drops.increment();
+  drop(packet, DropReason::k_guest_ring_full);
 }
 
 void Worker::send_to_client(rte_mbuf* packet) {

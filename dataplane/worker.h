@@ -138,7 +138,17 @@ class Worker {
   void transmit();
   void report_ready();
   void send_to_client(rte_mbuf* packet);
-  void queue_to_guest(SlotIndex index, rte_mbuf* packet);
+  void queue_to_guest(SlotIndex index, rte_mbuf* packet) {
+    SlotState& slot = slots_[index.value];
+    if (slot.role == SlotRole::kStandby) wakes(index, slot);
+    if (!slot.queue.push(packet)) return drop_for_full_ring(index, packet);
+    board_.worker.held_packets.increment();
+    if (slot.to_flush) return;
+    slot.to_flush = true;
+    fresh_.push_back(index);  // within what was reserved at start
+  }
+  void wakes(SlotIndex index, const SlotState& slot);
+  void drop_for_full_ring(SlotIndex index, rte_mbuf* packet);
   void drop(rte_mbuf* packet, DropReason reason);
   void publish_load();
   void tell(LoadEdge edge, ServiceIndex service, SlotIndex slot);
@@ -146,6 +156,7 @@ class Worker {
   // worker_from_client.cc
   bool receive_from_clients();
   void act_on_clients();
+  void note_client(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) const;
   void segment_without_service(rte_mbuf* packet, const ParsedPacket& parsed);
   void segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
   void segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);

@@ -26,6 +26,15 @@ bool is_new_syn(const ParsedPacket& parsed) {
   return (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
 }
 
+// What nearly every packet is: a segment that tells nothing about its flow but that it lives.
+bool tells_nothing(const ParsedPacket& parsed, const FlowEntry& flow) {
+  constexpr uint8_t kTell = kFlowReset | kFlowHoldsSyn | kFlowFinFromClient | kFlowFinFromGuest;
+  const bool has_payload = parsed.l4_length != parsed.tcp_header_length;
+  return (parsed.tcp_flags & (kTcpSyn | kTcpRst | kTcpFin)) == 0 && flow.state == FlowState::kOpen &&
+         (flow.flags & (kTell | kFlowConfirmed)) == kFlowConfirmed &&
+         (!has_payload || (flow.flags & kFlowOwesAnswer) != 0);
+}
+
 }  // namespace
 
 bool Worker::receive_from_clients() {
@@ -39,6 +48,24 @@ bool Worker::receive_from_clients() {
   return true;
 }
 
+// Where its replies go to, and that it was seen.
+inline void Worker::note_client(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) const {
+  const auto& ethernet = header_at<EthernetHeader>(bytes_of(packet), 0);
+  if (!is_new_syn(parsed)) flow.last_seen = flow_time(now_ns_);
+  if (!(flow.client_mac == ethernet.source)) flow.client_mac = ethernet.source;
+  if (flow.vlan_tci != parsed.vlan_tci) flow.vlan_tci = parsed.vlan_tci;
+}
+
+void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceIndex service, SlotIndex slot) {
+  if (parsed.l4_length > parsed.tcp_header_length || (parsed.tcp_flags & (kTcpSyn | kTcpFin)) != 0) {
+    asks(slot, slots_[slot.value]);
+  }
+  set_length(packet, parsed.frame_length);
+  if (parsed.vlan_tci != kNoVlan) strip_vlan(packet, parsed);
+  rewrites_[service.value].to_guest(bytes_of(packet), parsed);
+  queue_to_guest(slot, packet);
+}
+
 void Worker::act_on_clients() {
   for (uint16_t i = 0; i < burst_.count; ++i) {
     rte_mbuf* packet = burst_.packets[i];
@@ -46,7 +73,11 @@ void Worker::act_on_clients() {
     switch (burst_.steps[i]) {
       case Step::kSegment: {
         const FlowKey& key = burst_.keys[i];
-        if (FlowEntry* flow = flows_.find(burst_.places[i], key, burst_.candidates[i])) {
+        FlowEntry* flow = flows_.find(burst_.places[i], key, burst_.candidates[i]);
+        if (flow != nullptr && tells_nothing(parsed, *flow) && owner_is_current(*flow)) {
+          note_client(packet, parsed, *flow);
+          forward_to_guest(packet, parsed, key.service, flow->slot);
+        } else if (flow != nullptr) {
           segment_of_flow(packet, parsed, *flow);
         } else {
           segment_without_flow(packet, parsed, key);
@@ -101,11 +132,8 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
     }
   }
 
-  const auto& ethernet = header_at<EthernetHeader>(bytes_of(packet), 0);
   const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
-  if (!is_new_syn(parsed)) flow.last_seen = flow_time(now_ns_);
-  if (!(flow.client_mac == ethernet.source)) flow.client_mac = ethernet.source;
-  if (flow.vlan_tci != parsed.vlan_tci) flow.vlan_tci = parsed.vlan_tci;
+  note_client(packet, parsed, flow);
   if ((parsed.tcp_flags & kTcpRst) != 0) {
     if ((flow.flags & kFlowHoldsSyn) != 0) {
       HeldSyn* syn = held_syn_of(flow);
@@ -227,16 +255,6 @@ void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKe
   board_.worker.held_packets.increment();
   serve_held(key.service);
   if (hold_.waiting(key.service) == 1) tell(LoadEdge::kDemand, key.service, SlotIndex{});
-}
-
-void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceIndex service, SlotIndex slot) {
-  if (parsed.l4_length > parsed.tcp_header_length || (parsed.tcp_flags & (kTcpSyn | kTcpFin)) != 0) {
-    asks(slot, slots_[slot.value]);
-  }
-  set_length(packet, parsed.frame_length);
-  if (parsed.vlan_tci != kNoVlan) strip_vlan(packet, parsed);
-  rewrites_[service.value].to_guest(bytes_of(packet), parsed);
-  queue_to_guest(slot, packet);
 }
 
 void Worker::answer_with_reset(rte_mbuf* packet, const ParsedPacket& parsed) {

@@ -23,7 +23,8 @@ class be16 {
   [[nodiscard]] constexpr uint16_t value() const { return __builtin_bswap16(raw()); }
   // As it lies in memory: for checksums, which do not care about the order, and for hashing.
   [[nodiscard]] constexpr uint16_t raw() const { return std::bit_cast<uint16_t>(bytes_); }
-  friend constexpr bool operator==(const be16&, const be16&) = default;
+  // Of the bytes as one number: of the array it would be a call of memcmp.
+  friend constexpr bool operator==(const be16& a, const be16& b) { return a.raw() == b.raw(); }
 
  private:
   std::array<uint8_t, 2> bytes_{};
@@ -37,7 +38,7 @@ class be32 {
   static constexpr be32 from_raw(uint32_t raw) { return std::bit_cast<be32>(raw); }
   [[nodiscard]] constexpr uint32_t value() const { return __builtin_bswap32(raw()); }
   [[nodiscard]] constexpr uint32_t raw() const { return std::bit_cast<uint32_t>(bytes_); }
-  friend constexpr bool operator==(const be32&, const be32&) = default;
+  friend constexpr bool operator==(const be32& a, const be32& b) { return a.raw() == b.raw(); }
 
  private:
   std::array<uint8_t, 4> bytes_{};

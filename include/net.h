@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "be.h"
@@ -15,7 +16,16 @@ namespace cheshire {
 
 struct MacAddress {
   std::array<uint8_t, 6> bytes{};
-  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+  // Six bytes would be a call of memcmp.
+  friend bool operator==(const MacAddress& a, const MacAddress& b) {
+    uint32_t a_head, b_head;
+    uint16_t a_tail, b_tail;
+    std::memcpy(&a_head, a.bytes.data(), 4);
+    std::memcpy(&b_head, b.bytes.data(), 4);
+    std::memcpy(&a_tail, a.bytes.data() + 4, 2);
+    std::memcpy(&b_tail, b.bytes.data() + 4, 2);
+    return ((a_head ^ b_head) | static_cast<uint32_t>(a_tail ^ b_tail)) == 0;
+  }
 };
 
 inline constexpr MacAddress kBroadcastMac{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What steering costs: the real worker on a real ethdev (net_pcap, a file in a circle) with guests in memory,
+// and dpdk-testpmd on the same input in the same run, as the price of touching a packet at all.
+//
+//   scripts/hugepages 2048 build/bench/pipeline_bench            a table
+//   … --json > pipeline.json; scripts/pipeline_picture pipeline.json docs/pipeline.svg
+//   … --check --quick                                            the bounds only; exit 1 when one is missed
+//
+// Each figure is the median of several samples of several runs, Cheshire's and testpmd's in turns: a machine
+// that others use too disturbs both.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "bench/pipeline_case.h"
+#include "bench/testpmd_peer.h"
+
+namespace cheshire {
+namespace {
+
+// Open vSwitch with DPDK, select group by hash, 4,096 flows of 64 bytes on the development machine: measured
+// once, since Debian's package does not run beside the benchmark without a database and a bridge of its own.
+constexpr double kOpenVswitchSelectGroupCycles = 336;
+constexpr uint32_t kFewFlows = 4096;
+constexpr uint32_t kManyFlows = 1U << 20U;
+
+struct Options {
+  bool json = false;
+  bool check = false;
+  bool quick = false;
+  uint32_t runs = 3;
+  std::string one_case;  // the child's side
+  std::string pcap;
+};
+
+struct Figures {
+  std::vector<double> cycles;
+  std::optional<double> instructions;
+  uint64_t drops = 0;
+  uint64_t tsc_hz = 0;
+  std::string error;
+};
+
+struct Peers {
+  std::vector<double> io;
+  std::vector<double> swap;
+  std::string error;
+};
+
+std::vector<PipelineCase> cases(bool quick) {
+  const Traffic few{.flows = kFewFlows};
+  const Traffic many{.flows = kManyFlows};
+  std::vector<PipelineCase> all = {{.traffic = few},
+                                   {.traffic = few, .mapped = true},
+                                   {.traffic = few, .instances = 1000},
+                                   {.traffic = many}};
+  all.push_back({.traffic = {.kind = "syn", .flows = kFewFlows}});
+  if (quick) return all;
+  for (const uint32_t flows : {1U, 1U << 16U, 1U << 23U}) all.push_back({.traffic = {.flows = flows}});
+  all.push_back({.traffic = few, .instances = 1});
+  all.push_back({.traffic = many, .instances = 1000});
+  all.push_back({.traffic = many, .mapped = true});
+  all.push_back({.traffic = {.kind = "zipf", .flows = kManyFlows}});
+  all.push_back({.traffic = {.kind = "half_syn", .flows = kFewFlows}});
+  all.push_back({.traffic = {.kind = "imix", .flows = kFewFlows}});
+  return all;
+}
+
+void run_own(const PipelineCase& wanted, const Options& options, const std::string& pcap, Figures& figures) {
+  std::vector<std::string> arguments = {"/proc/self/exe", "--case", nlohmann::json(wanted).dump(), "--pcap",
+                                        pcap};
+  if (options.quick) arguments.emplace_back("--quick");
+  BenchChild child(arguments);
+  const int code = child.wait_for_end(300);
+  const size_t at = child.said().rfind("\n{", child.said().size());
+  const std::string line = at == std::string::npos ? child.said() : child.said().substr(at + 1);
+  const auto told = nlohmann::json::parse(line, nullptr, false);
+  if (code != 0 || told.is_discarded() || told.contains("error")) {
+    figures.error = "exit " + std::to_string(code) + ": " + line;
+    return;
+  }
+  for (const double cycles : told.at("cycles_per_packet")) figures.cycles.push_back(cycles);
+  if (!told.at("instructions_per_packet").is_null())
+    figures.instructions = told.at("instructions_per_packet");
+  figures.drops += told.at("drops").get<uint64_t>();
+  figures.tsc_hz = told.at("tsc_hz");
+}
+
+void run_peer(const Traffic& traffic, const std::string& pcap, const char* mode, std::vector<double>& cycles,
+              std::string& error) {
+  const long cpu = ::sysconf(_SC_NPROCESSORS_ONLN) - 1;
+  TestpmdRun run{
+      .eal = {"--lcores=0@0,1@" + std::to_string(cpu), "--vdev=net_pcap0,rx_pcap=" + pcap + ",infinite_rx=1"},
+      .options = {std::string("--forward-mode=") + mode,
+                  "--total-num-mbufs=" + std::to_string(frames_of(traffic) + 16384)},
+      .seconds = 1};
+  if (traffic.kind != "imix") run.options.emplace_back("--mbuf-size=256");
+  if (const auto figure = testpmd_cycles_per_packet(run, error)) cycles.push_back(*figure);
+}
+
+struct Results {
+  std::vector<PipelineCase> cases;
+  std::map<std::string, Figures> own;    // by name of the case
+  std::map<std::string, Peers> testpmd;  // by name of the traffic
+};
+
+Results run_all(const Options& options, const std::string& directory) {
+  Results results{.cases = cases(options.quick), .own = {}, .testpmd = {}};
+  std::vector<Traffic> traffics;
+  for (const PipelineCase& wanted : results.cases) {
+    if (std::find(traffics.begin(), traffics.end(), wanted.traffic) == traffics.end())
+      traffics.push_back(wanted.traffic);
+  }
+  for (const Traffic& traffic : traffics) {
+    const std::string pcap = directory + "/frames.pcap";
+    write_pcap(traffic, pcap);
+    for (uint32_t run = 0; run < options.runs; ++run) {
+      std::cerr << traffic.name() << ", run " << run + 1 << " of " << options.runs << "\n";
+      Peers& peers = results.testpmd[traffic.name()];
+      run_peer(traffic, pcap, "io", peers.io, peers.error);
+      for (const PipelineCase& wanted : results.cases) {
+        if (wanted.traffic == traffic) run_own(wanted, options, pcap, results.own[wanted.name()]);
+      }
+      run_peer(traffic, pcap, "5tswap", peers.swap, peers.error);
+    }
+  }
+  return results;
+}
+
+nlohmann::json to_json(const Results& results) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const PipelineCase& wanted : results.cases) {
+    const Figures& own = results.own.at(wanted.name());
+    const Peers& peers = results.testpmd.at(wanted.traffic.name());
+    nlohmann::json row = {
+        {"case", wanted},
+        {"name", wanted.name()},
+        {"cycles_per_packet", median(own.cycles)},
+        {"spread", spread(own.cycles)},
+        {"drops", own.drops},
+        {"testpmd_io", median(peers.io)},
+        {"testpmd_io_spread", spread(peers.io)},
+        {"testpmd_5tswap", median(peers.swap)},
+        {"ratio_to_io", median(own.cycles) / median(peers.io)},
+        {"million_packets_per_second", static_cast<double>(own.tsc_hz) / median(own.cycles) / 1e6}};
+    if (own.instructions) row["instructions_per_packet"] = *own.instructions;
+    if (!own.error.empty() || !peers.error.empty()) row["error"] = own.error + peers.error;
+    all.push_back(row);
+  }
+  return {{"cases", all}, {"openvswitch_select_group_cycles", kOpenVswitchSelectGroupCycles}};
+}
+
+void print_table(const nlohmann::json& told) {
+  std::printf("%-28s %9s %8s %9s %9s %7s %7s\n", "frames, flows, instances", "cycles", "spread", "io",
+              "5tswap", "x io", "Mpps");
+  for (const auto& row : told.at("cases")) {
+    std::printf("%-28s %9.1f %7.0f%% %9.1f %9.1f %7.2f %7.2f  %s\n",
+                row.at("name").get<std::string>().c_str(), row.at("cycles_per_packet").get<double>(),
+                100 * row.at("spread").get<double>(), row.at("testpmd_io").get<double>(),
+                row.at("testpmd_5tswap").get<double>(), row.at("ratio_to_io").get<double>(),
+                row.at("million_packets_per_second").get<double>(), row.value("error", "").c_str());
+  }
+}
+
+// The bounds, and what was measured, in one line.
+bool check_bounds(const nlohmann::json& told) {
+  std::map<std::string, nlohmann::json> rows;
+  bool ok = true;
+  for (const auto& row : told.at("cases")) {
+    rows[row.at("name")] = row;
+    ok = ok && !row.contains("error");
+  }
+  std::string line;
+  const auto bound = [&](const std::string& what, double figure, double limit, bool at_least = false) {
+    const bool met = at_least ? figure >= limit : figure <= limit && figure > 0;
+    ok = ok && met;
+    char text[160];
+    std::snprintf(text, sizeof(text), "%s%s %.2f (%s %.2f%s)", line.empty() ? "" : ", ", what.c_str(), figure,
+                  at_least ? "at least" : "at most", limit, met ? "" : ", MISSED");
+    line += text;
+  };
+  const Traffic few{.flows = kFewFlows};
+  const auto& base = rows.at(PipelineCase{.traffic = few}.name());
+  const double base_cycles = base.at("cycles_per_packet");
+  bound("4 k flows x io", base.at("ratio_to_io"), 2.5);
+  bound("1 M flows x io of 4 k",
+        rows.at(PipelineCase{.traffic = {.flows = kManyFlows}}.name()).at("cycles_per_packet").get<double>() /
+            base.at("testpmd_io").get<double>(),
+        4.0);
+  bound("mapped x io", rows.at(PipelineCase{.traffic = few, .mapped = true}.name()).at("ratio_to_io"), 3.0);
+  bound(
+      "1,000 instances x 8",
+      rows.at(PipelineCase{.traffic = few, .instances = 1000}.name()).at("cycles_per_packet").get<double>() /
+          base_cycles,
+      1.3);
+  bound("M SYN/s",
+        rows.at(PipelineCase{.traffic = {.kind = "syn", .flows = kFewFlows}}.name())
+            .at("million_packets_per_second"),
+        5.0, true);
+  bound("Open vSwitch's cycles x", kOpenVswitchSelectGroupCycles / base_cycles, 5.0, true);
+  std::cout << (ok ? "pipeline_bench: met: " : "pipeline_bench: MISSED: ") << line << "\n";
+  return ok;
+}
+
+int run(const Options& options) {
+  if (!options.one_case.empty()) {
+    return run_pipeline_case(nlohmann::json::parse(options.one_case).get<PipelineCase>(), options.pcap,
+                             options.quick);
+  }
+  std::string directory = (std::filesystem::temp_directory_path() / "cheshire-pipeline-XXXXXX").string();
+  if (::mkdtemp(directory.data()) == nullptr) return 1;
+  const nlohmann::json told = to_json(run_all(options, directory));
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);
+  if (options.json) {
+    std::cout << told.dump(2) << "\n";
+  } else {
+    print_table(told);
+  }
+  return !options.check || check_bounds(told) ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace cheshire
+
+int main(int argc, char** argv) {
+  cheshire::Options options;
+  CLI::App app("Cycles per packet of the worker, beside dpdk-testpmd on the same input");
+  app.add_flag("--json", options.json, "print JSON instead of a table");
+  app.add_flag("--check", options.check, "end non-zero when a bound is missed; the figures in the last line");
+  app.add_flag("--quick", options.quick, "only what the bounds are about, and fewer samples");
+  app.add_option("--runs", options.runs, "processes per figure (3)")->check(CLI::Range(1, 100));
+  app.add_option("--case", options.one_case, "one case, in this process (JSON)")->group("");
+  app.add_option("--pcap", options.pcap, "its frames")->group("");
+  CLI11_PARSE(app, argc, argv);
+  return cheshire::run(options);
+}

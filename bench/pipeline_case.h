@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// One measurement of pipeline_bench, in words and as JSON: it crosses from the process that orders it to the
+// one that runs it, since DPDK starts once per process.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace cheshire {
+
+// What comes in. Frames of 64 bytes (60 without the checksum that a NIC strips) but for imix.
+struct Traffic {
+  std::string kind = "uniform";  // uniform, zipf, syn, half_syn, imix
+  uint32_t flows = 4096;
+
+  [[nodiscard]] std::string name() const { return kind + "-" + std::to_string(flows); }
+  friend bool operator==(const Traffic&, const Traffic&) = default;
+};
+
+struct PipelineCase {
+  Traffic traffic;
+  uint16_t instances = 8;
+  bool mapped = false;  // VIP and port are others than the guest's
+  uint16_t workers = 1;
+
+  [[nodiscard]] std::string name() const {
+    return traffic.name() + " to " + std::to_string(instances) + (mapped ? ", mapped" : "") +
+           (workers > 1 ? ", " + std::to_string(workers) + " workers" : "");
+  }
+};
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Traffic, kind, flows)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PipelineCase, traffic, instances, mapped, workers)
+
+// The service of the frames, and where it is in the guest.
+inline constexpr uint32_t kBenchVip = 0xc000020a;    // 192.0.2.10 (RFC 5737)
+inline constexpr uint32_t kBenchGuest = 0x0a000002;  // 10.0.0.2, when mapped
+inline constexpr uint16_t kBenchPort = 80;
+inline constexpr uint16_t kBenchGuestPort = 8080;
+// Of a new flow per frame: as many as a table of flows_max takes in one pass.
+inline constexpr uint32_t kSynFrames = 1U << 20U;
+
+// Writes the frames of that traffic as a pcap file, to be read in a circle.
+void write_pcap(const Traffic& traffic, const std::string& path);
+[[nodiscard]] uint32_t frames_of(const Traffic& traffic);
+
+// In the process that runs it: the file's frames through the real worker. Prints one line of JSON on the
+// standard output: {"cycles_per_packet": [one per sample], "instructions_per_packet": n or null, …}.
+// Returns the process's exit code.
+int run_pipeline_case(const PipelineCase& wanted, const std::string& pcap, bool quick);
+
+}  // namespace cheshire
