@@ -41,6 +41,9 @@ namespace {
 constexpr int kExitStartFailed = 1;
 constexpr int kExitBadConfig = 2;
 constexpr size_t kLoadRingRecords = 65536;
+constexpr uint64_t kFirstWorkerNapNs = 10 * kNsPerUs;
+// The control thread's nap while nothing happens, in ticks.
+constexpr uint64_t kIdleTickFactor = 8;
 constexpr uint64_t kShutdownMaxNs = 5 * kNsPerSecond;
 
 int start_failed(const Error& error) {
@@ -186,24 +189,51 @@ HashKey random_hash_key() {
   return key;
 }
 
-// Polls until told to stop. With idle_sleep, a worker that found nothing for a while naps between its turns.
+// Grows from a short nap to the longest one while nothing happens.
+class Naps {
+ public:
+  Naps(uint64_t first_ns, uint64_t longest_ns)
+      : first_ns_(first_ns), longest_ns_(longest_ns), next_ns_(first_ns) {}
+  void take() {
+    nap(next_ns_);
+    next_ns_ = std::min(next_ns_ + next_ns_ / 4 + 1, longest_ns_);
+  }
+  void begin_again() { next_ns_ = first_ns_; }
+
+ private:
+  uint64_t first_ns_;
+  uint64_t longest_ns_;
+  uint64_t next_ns_;
+};
+
+// Polls until told to stop. With idle_sleep, a worker that found nothing for a while naps between its turns: short
+// naps first, and never longer than that.
 void run_worker(Worker& worker, const WorkerConfig& config, const Counter& stop) {
   constexpr uint32_t kIdleTurnsBeforeSleep = 64;
   ::prctl(PR_SET_NAME, "cheshire-worker");
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // a nap of 20 us is not to become one of 70
   uint32_t idle_turns = 0;
+  Naps naps(std::min(kFirstWorkerNapNs, config.idle_sleep_ns), config.idle_sleep_ns);
   while (stop.observe() == 0) {
     const bool busy = worker.turn(monotonic_ns());
     idle_turns = busy ? 0 : idle_turns + 1;
-    if (config.idle_sleep_ns != 0 && idle_turns >= kIdleTurnsBeforeSleep) nap(config.idle_sleep_ns);
+    if (busy) naps.begin_again();
+    if (config.idle_sleep_ns != 0 && idle_turns >= kIdleTurnsBeforeSleep) naps.take();
   }
 }
 
-void run_control(ControlLoop& control, const Config& config, const UniqueFd& signals) {
+void run_control(ControlLoop& control, const Config& config, const LoadBoard& board,
+                 const UniqueFd& signals) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
+  // While the worker's turns are all idle, nothing comes that could not wait for a nap a little longer.
+  Naps naps(config.control.tick_ns, kIdleTickFactor * config.control.tick_ns);
+  uint64_t busy_turns_seen = 0;
   while (!signal_came(signals)) {
     control.tick(monotonic_ns());
-    nap(config.control.tick_ns);
+    const uint64_t busy_turns = board.worker.turns.get() - board.worker.idle_turns.get();
+    if (busy_turns != busy_turns_seen) naps.begin_again();
+    busy_turns_seen = busy_turns;
+    naps.take();
   }
   spdlog::info("ending: every instance is stopped, open flows are reset");
   control.begin_shutdown();
@@ -287,7 +317,7 @@ int run(const Config& config) {
   }
   for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
   spdlog::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
-  run_control(control, config, signals.value());
+  run_control(control, config, board, signals.value());
 
   // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of
   // a peer that is still connected without a word to us.

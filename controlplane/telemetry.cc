@@ -233,6 +233,7 @@ int workers_command(const char*, const char*, rte_tel_data* answer) {
     row.add("flows", load.flows.get());
     row.add("resets_no_flow", load.resets_no_flow.get());
     row.add("resets_no_service", load.resets_no_service.get());
+    row.add("untracked", load.untracked.get());
     row.add("no_memory", load.no_memory.get());
     row.add("load_records_lost", load.load_records_lost.get());
     row.add("proofs_displaced", load.proofs_displaced.get());

@@ -112,6 +112,13 @@ class FlowTable {
     return entry;
   }
 
+  // Where a flow of that place would be put.
+  void prefetch_free(const Place& at) {
+    const uint32_t ways = ways_with(tags_[at.bucket], 0);
+    if (ways == 0) return;
+    __builtin_prefetch(&entries_[at.bucket * kStride + static_cast<size_t>(std::countr_zero(ways))], 1);
+  }
+
   // nullptr: not there. The pointer is good until the entry is erased.
   [[nodiscard]] FlowEntry* find(const Place& at, const FlowKey& key, FlowEntry* candidate) {
     if (candidate != nullptr && candidate->key == key) return candidate;

@@ -121,7 +121,9 @@ void look_up(PacketBurst& burst, FlowTable& flows) {
     flows.prefetch(burst.places[i]);
   }
   for (uint16_t i = 0; i < burst.count; ++i) {
-    if (burst.steps[i] == Step::kSegment) burst.candidates[i] = flows.candidate_at(burst.places[i]);
+    if (burst.steps[i] != Step::kSegment) continue;
+    burst.candidates[i] = flows.candidate_at(burst.places[i]);
+    if (burst.candidates[i] == nullptr) flows.prefetch_free(burst.places[i]);
   }
 }
 

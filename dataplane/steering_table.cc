@@ -32,7 +32,8 @@ SteeringTable::SteeringTable(std::vector<SteeringService> services, std::vector<
 
 // A counting sort: it is built anew at each publication.
 void SteeringTable::list_members() {
-  CHECK(slots_.size() <= kSlotsMax);
+  // The bound of our types. kSlotsMax is lower: it is that of the vhost-user library.
+  CHECK(slots_.size() < 0xffff);
   for (const SteeringSlot& slot : slots_) {
     if (slot.role != SlotRole::kEmpty) ++services_[slot.service.value].members_count;
   }

@@ -45,6 +45,7 @@
 #include "dataplane/packet_burst.h"
 #include "dataplane/packet_queue.h"
 #include "dataplane/parse.h"
+#include "dataplane/return_paths.h"
 #include "dataplane/rewrite.h"
 #include "load_board.h"
 #include "load_record.h"
@@ -188,9 +189,18 @@ class Worker {
   void act_on_guest(SlotIndex index);
   void guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry* flow);
   void guest_segment_without_flow(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
+  void send_reply(rte_mbuf* packet, const ParsedPacket& parsed, ServiceIndex service,
+                  const MacAddress& client_mac, uint16_t vlan_tci);
   void note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPacket& parsed, const TcpHeader& tcp);
   void became_ready(SlotIndex index, uint64_t syn_seen_ns, uint64_t syn_delivered_ns);
   void answer_guest_with_reset(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
+
+  // worker_untracked.cc
+  [[nodiscard]] uint64_t flow_hash(const FlowKey& key) const;
+  void begin_untracked(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
+  [[nodiscard]] bool take_untracked(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
+  void forward_untracked(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key, SlotIndex slot);
+  [[nodiscard]] bool reply_untracked(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
 
   // worker_hold.cc
   // choose_instance() to a queue that has room, or nothing.
@@ -251,11 +261,12 @@ class Worker {
   Chooser chooser_;
   Admission admission_;
   FlowTable flows_;
+  ReturnPaths return_paths_;  // of flows that found no room in it
+  uint64_t untracked_until_ns_ = 0;
   HoldQueue hold_;
   std::vector<SlotState> slots_;
   std::vector<SlotIndex> polled_;  // slots whose instance is alive
-  // Which of them are looked at when (worker_from_guest.cc): those that a packet went to or came from lately
-  // …
+  // Which of them are looked at when (worker_from_guest.cc): those that packets went to or came from lately …
   std::vector<SlotIndex> hot_;
   size_t hot_next_ = 0;
   size_t polled_next_ = 0;  // … and all of them, in turns

@@ -110,6 +110,7 @@ void Worker::segment_without_service(rte_mbuf* packet, const ParsedPacket& parse
 
 void Worker::segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key) {
   if (is_new_syn(parsed)) return steer_syn(packet, parsed, key);
+  if (take_untracked(packet, parsed, key)) return;
   if ((parsed.tcp_flags & kTcpRst) != 0) return reset_without_flow(packet, parsed, key);
   if (table_->value.service(key.service).rules().action == OverloadAction::kHttp503) {
     return refuse_by_http(packet, parsed, key);
@@ -218,7 +219,7 @@ void Worker::steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& ke
   }
 
   FlowEntry* flow = flows_.insert(key);
-  if (flow == nullptr) return drop(packet, DropReason::k_flow_table_full);
+  if (flow == nullptr) return begin_untracked(packet, parsed, key);
   flow->client_mac = header_at<EthernetHeader>(bytes_of(packet), 0).source;
   flow->vlan_tci = parsed.vlan_tci;
   open_flow(*flow, choice.slot);

@@ -131,6 +131,7 @@ void Worker::act_on_guest(SlotIndex index) {
 // `flow`: nullptr if there is none.
 void Worker::guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry* flow) {
   const SlotState& slot = slots_[index.value];
+  if (flow == nullptr && reply_untracked(index, packet, parsed)) return;
   if (flow == nullptr || flow->state == FlowState::kHeld || !(flow->slot == index) ||
       !(flow->generation == slot.generation)) {
     return guest_segment_without_flow(index, packet, parsed);
@@ -144,11 +145,14 @@ void Worker::guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket
   }
   note_guest_segment(index, *flow, parsed, header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset));
 
+  send_reply(packet, parsed, slot.service, flow->client_mac, flow->vlan_tci);
+}
+
+void Worker::send_reply(rte_mbuf* packet, const ParsedPacket& parsed, ServiceIndex service,
+                        const MacAddress& client_mac, uint16_t vlan_tci) {
   set_length(packet, parsed.frame_length);
-  rewrites_[slot.service.value].from_guest(bytes_of(packet), parsed, nic_.mac(), flow->client_mac);
-  if (flow->vlan_tci != kNoVlan && !insert_vlan(packet, flow->vlan_tci)) {
-    return drop(packet, DropReason::k_oversize);
-  }
+  rewrites_[service.value].from_guest(bytes_of(packet), parsed, nic_.mac(), client_mac);
+  if (vlan_tci != kNoVlan && !insert_vlan(packet, vlan_tci)) return drop(packet, DropReason::k_oversize);
   send_to_client(packet);
 }
 

@@ -115,7 +115,8 @@ struct alignas(64) WorkerLoad {
   Counter flows;           // level: entries of the flow table
   Counter resets_no_flow;  // packets of unknown flows answered with a reset
   Counter resets_no_service;
-  Counter no_memory;          // bound hit: no packet buffer for a packet of our own
+  Counter untracked;  // bound hit: packets of flows that found no room in the flow table, sent by hash
+  Counter no_memory;  // bound hit: no packet buffer for a packet of our own
   Counter load_records_lost;  // bound hit: load ring full
   Counter proofs_displaced;   // bound hit: proven client addresses forgotten early, for others
   // Rejections by the time from the turn in which their packet came to when they left, see

@@ -134,13 +134,6 @@ TEST_F(FewFlows, a_syn_for_which_the_flow_table_has_no_room_is_dropped) {
   EXPECT_THAT(client.got(), IsEmpty());
 }
 
-TEST_F(FewFlows, also_where_an_instance_is_ready) {
-  is_ready(0);
-  for (uint16_t port = 101; port <= 105; ++port) client.sends(Flow{.port = port}.syn());
-  EXPECT_EQ(drops(), "flow_table_full 1");
-  EXPECT_EQ(load(0).in_flight.get(), 4U);
-}
-
 // --- refusing ---
 
 TEST_F(Hold, a_service_that_refuses_resets_at_once) {

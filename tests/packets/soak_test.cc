@@ -4,7 +4,7 @@
 // Thousands of random steps with a seed: clients that send anything, guests that answer as they like,
 // instances that come, drain, die and are removed, and time. After each turn the sum of load_board.h holds.
 // What a guest gets is for its own service, and of a flow whose SYN this very instance (slot and generation)
-// was given, or would have been, had it taken its packets. What a client gets comes from a VIP, goes to its
+// was given, or would have been, had it taken its packets or had the flow table had room. What a client gets comes from a VIP, goes to its
 // own MAC and VLAN, and within one connection from one instance: guests put their number into their sequence
 // numbers.
 //
@@ -148,8 +148,10 @@ class Soak : public WorkerTest, public ::testing::WithParamInterface<SoakRow> {
       return send(slot, flow.from_guest(kTcpSyn | kTcpAck, flow.guest_isn, sequence + 1));
     }
     if ((flags & kTcpRst) != 0) return;  // the client's, or our answer to something without a flow
-    // Unless the SYN was lost because this guest did not take its packets.
-    if (dropped(DropReason::k_guest_ring_full) == instance.ring_full_before) {
+    // Unless the SYN was lost because this guest did not take its packets; or the flow table was full, and then
+    // hashing names an instance of the service for segments whose flow is not known.
+    if (dropped(DropReason::k_guest_ring_full) == instance.ring_full_before &&
+        board().worker.untracked.get() == 0) {
       ASSERT_TRUE(instance.syns.contains(key))
           << "slot " << slot << " never got a SYN of " << told_at_guest(frame);
     }
@@ -217,6 +219,8 @@ class Soak : public WorkerTest, public ::testing::WithParamInterface<SoakRow> {
       }
       const uint32_t number = read32(frame, l3 + 24) >> kNumberShift;
       if (peer->owner == 0) peer->owner = number;
+      // A guest of these answers whatever comes for a flow that it once knew, also what hashing sends it.
+      if (board().worker.untracked.get() != 0) peer->owner = number;
       ASSERT_EQ(peer->owner, number) << "two instances in one connection: " << told_at_client(frame);
       ++segments_at_clients_;
     }
