@@ -25,6 +25,7 @@
 
 #include "controlplane/config/config_yaml.h"
 #include "controlplane/control_loop.h"
+#include "controlplane/control_socket.h"
 #include "controlplane/telemetry.h"
 #include "dataplane/eal.h"
 #include "dataplane/nic_port.h"
@@ -101,7 +102,7 @@ void remove_runtime_dir(const std::string& directory) {
 Result<UniqueFd> take_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM}) sigaddset(&signals, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   UniqueFd fd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
@@ -109,9 +110,11 @@ Result<UniqueFd> take_signals() {
   return fd;
 }
 
-bool signal_came(const UniqueFd& signals) {
+// Its number, or 0.
+uint32_t next_signal(const UniqueFd& signals) {
   signalfd_siginfo info;
-  return ::read(signals.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info));
+  return ::read(signals.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info)) ? info.ssi_signo
+                                                                                          : 0;
 }
 
 void nap(uint64_t ns) {
@@ -222,13 +225,25 @@ void run_worker(Worker& worker, const WorkerConfig& config, const Counter& stop)
   }
 }
 
-void run_control(ControlLoop& control, const Config& config, const LoadBoard& board,
+// What an operator asks for from outside of the process: by the control socket, or by a signal.
+struct Operator {
+  CommandMailbox* mailbox;
+  ControlSocket* socket;
+};
+
+void run_control(ControlLoop& control, const Operator& from, const LoadBoard& board,
                  const UniqueFd& signals) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
+  const auto naps_of = [](uint64_t tick_ns) { return Naps(tick_ns, kIdleTickFactor * tick_ns); };
   // While the worker's turns are all idle, nothing comes that could not wait for a nap a little longer.
-  Naps naps(config.control.tick_ns, kIdleTickFactor * config.control.tick_ns);
+  Naps naps = naps_of(control.config().control.tick_ns);
   uint64_t busy_turns_seen = 0;
-  while (!signal_came(signals)) {
+  for (uint32_t signal = 0; signal == 0 || signal == SIGHUP; signal = next_signal(signals)) {
+    if (signal == SIGHUP) from.socket->request_reload();
+    while (auto posted = from.mailbox->take()) {
+      from.mailbox->answer(posted->ticket, control.execute(posted->command, monotonic_ns()));
+      naps = naps_of(control.config().control.tick_ns);
+    }
     control.tick(monotonic_ns());
     const uint64_t busy_turns = board.worker.turns.get() - board.worker.idle_turns.get();
     if (busy_turns != busy_turns_seen) naps.begin_again();
@@ -240,12 +255,12 @@ void run_control(ControlLoop& control, const Config& config, const LoadBoard& bo
   const uint64_t deadline_ns = monotonic_ns() + kShutdownMaxNs;
   while (!control.all_gone() && monotonic_ns() < deadline_ns) {
     control.tick(monotonic_ns());
-    nap(config.control.tick_ns);
+    nap(control.config().control.tick_ns);
   }
   if (!control.all_gone()) spdlog::warn("some instances did not end in time and are killed");
 }
 
-int run(const Config& config) {
+int run(const Config& config, const std::string& config_path) {
   start_logging(config);
   auto signals = take_signals();
   if (!signals) return start_failed(signals.error());
@@ -309,7 +324,13 @@ int run(const Config& config) {
                        .drivers = std::move(by_kind),
                        .connected = [&](SlotIndex slot) { return vhost.value()->connected(slot); },
                        .vhost_socket = [&](SlotIndex slot) { return vhost.value()->socket_path(slot); }});
-  if (auto result = register_telemetry({&board, &status}); !result) return start_failed(result.error());
+  auto mailbox = CommandMailbox::create();
+  if (!mailbox) return start_failed(mailbox.error());
+  auto socket = ControlSocket::start(
+      {.path = directory + "/control.sock", .config_path = config_path, .mailbox = mailbox.value().get()});
+  if (!socket) return start_failed(socket.error());
+  if (auto result = register_telemetry({&board, &status, socket.value().get()}); !result)
+    return start_failed(result.error());
 
   Counter stop_worker;
   if (auto result = eal.value().launch([&] { run_worker(*worker, config.worker, stop_worker); }); !result) {
@@ -317,7 +338,7 @@ int run(const Config& config) {
   }
   for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
   spdlog::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
-  run_control(control, config, board, signals.value());
+  run_control(control, {mailbox.value().get(), socket.value().get()}, board, signals.value());
 
   // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of
   // a peer that is still connected without a word to us.
@@ -356,5 +377,5 @@ int main(int argc, char** argv) {
   const cheshire::ConfigResult loaded = cheshire::load_config(config_path);
   std::cerr << cheshire::format_problems(loaded.problems);
   if (!loaded.ok()) return cheshire::kExitBadConfig;
-  return cheshire::run(*loaded.config);
+  return cheshire::run(*loaded.config, std::filesystem::absolute(config_path).string());
 }

@@ -13,6 +13,7 @@
 namespace cheshire {
 ControlLoop::ControlLoop(const Config& config, ControlLinks links)
     : config_(std::make_shared<const Config>(config)),
+      file_config_(config_),
       links_(std::move(links)),
       services_(config.services.size()),
       instances_(config.slots()) {
@@ -20,31 +21,14 @@ ControlLoop::ControlLoop(const Config& config, ControlLinks links)
     instances_[slot].id.slot = SlotIndex{slot};
     pool_.push_back(&instances_[slot]);
   }
-  for (uint16_t index = 0; index < services_.size(); ++index) {
-    take_slots(ServiceIndex{index}, config.services[index].instances_max);
-  }
+  share_slots();
   orders_.reserve(instances_.size());
-}
-
-// From the pool, the first ones, until the service has so many.
-void ControlLoop::take_slots(ServiceIndex index, size_t wanted) {
-  std::vector<Instance*>& owned = services_[index.value].instances;
-  for (uint16_t number = 0; owned.size() < wanted; ++number) {
-    CHECK(!pool_.empty());  // the configuration check bounds the sum
-    const auto place = std::find_if(owned.begin(), owned.end(),
-                                    [&](const Instance* instance) { return instance->number >= number; });
-    if (place != owned.end() && (*place)->number == number) continue;
-    Instance* const instance = pool_.front();
-    pool_.erase(pool_.begin());
-    instance->service = index;
-    instance->number = number;
-    owned.insert(place, instance);
-  }
 }
 
 void ControlLoop::tick(uint64_t now_ns) {
   drain_load_ring();
   take_driver_events(now_ns);
+  share_slots();
   for (Instance& instance : instances_) observe_instance(instance, now_ns);
   for (uint16_t index = 0; index < services_.size(); ++index) run_service(ServiceIndex{index}, now_ns);
   if (table_changed_) publish();
@@ -106,7 +90,7 @@ void ControlLoop::take_driver_event(Instance& instance, const DriverEvent& event
 ServiceView ControlLoop::view_of(ServiceIndex index, uint64_t now_ns) const {
   ServiceView view;
   for (const Instance& instance : instances_of(index)) {
-    if (!instance.counts()) continue;
+    if (!instance.counts() || instance.replaces) continue;
     ++view.size;
     if (instance.state == InstanceState::kBooting) ++view.booting;
     if (is_quiet(instance, now_ns)) ++view.quiet;
@@ -126,6 +110,7 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
     }
     return;
   }
+  if (config_->services[index.value].removed) return wind_down(index, now_ns);
   if (const bool refusing = service.backoff.refusing(now_ns); refusing != service.refusing) {
     service.refusing = refusing;
     table_changed_ = true;
@@ -134,7 +119,9 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
   const Decision decision = decide(view, config_->services[index.value], now_ns);
   service.status.wanted = decision.wanted;
   if (decision.wanted > view.size) grow(index, decision.wanted - view.size, now_ns);
-  if (decision.wanted < view.size) shrink(index, view.size - decision.wanted, now_ns);
+  if (decision.wanted < view.size) shrink(index, view.size - decision.wanted, decision.by, now_ns);
+  replace_outdated(index, now_ns);
+  choose_last_resort(index);
   pause_quiet(index, now_ns);
   keep_pools(index, view, now_ns);
 }
@@ -172,8 +159,11 @@ void ControlLoop::publish() {
   table_changed_ = false;
   std::vector<bool> refusing;
   refusing.reserve(services_.size());
-  for (const Service& service : services_) refusing.push_back(service.refusing);
-  const uint64_t version = links_.steering->publish(build_steering_table(*config_, instances_, refusing, maglev_, rules_book_));
+  for (uint16_t index = 0; index < services_.size(); ++index) {
+    refusing.push_back(services_[index].refusing || config_->services[index].removed);
+  }
+  const uint64_t version =
+      links_.steering->publish(build_steering_table(*config_, instances_, refusing, maglev_, rules_book_));
   CHECK(version == next_table_version_);
   ++next_table_version_;
 }
@@ -190,6 +180,9 @@ void ControlLoop::progress_departures() {
       spdlog::info("{}: gone", name_of(instance));
       instance.state = InstanceState::kAbsent;
       instance.pid = 0;
+      instance.retiring = false;
+      instance.last_resort = false;
+      instance.replaces = false;
     }
   }
 }

@@ -27,6 +27,7 @@
 #include "config.h"
 #include "controlplane/admission_rules_book.h"
 #include "controlplane/boot_backoff.h"
+#include "controlplane/control_command.h"
 #include "controlplane/instance.h"
 #include "controlplane/maglev.h"
 #include "controlplane/policy.h"
@@ -64,19 +65,38 @@ class ControlLoop {
   void begin_shutdown() { shutting_down_ = true; }
   [[nodiscard]] bool all_gone() const;
 
+  // Between two rounds; what follows from it begins with the next. Refused: an error, and nothing changed.
+  [[nodiscard]] CommandAnswer execute(const ControlCommand& command, uint64_t now_ns);
+  // The one that runs by now.
+  [[nodiscard]] const Config& config() const { return *config_; }
+
   [[nodiscard]] const std::vector<Instance>& instances() const { return instances_; }
   [[nodiscard]] std::string name_of(const Instance& instance) const;  // "hello/3/17"
 
  private:
   struct Service {
     std::vector<Instance*> instances;  // one for each slot that it has
+    uint32_t revision = 1;             // counts the changes of its image
     BootBackoff backoff;
     bool refusing = false;
     uint64_t last_demand_ns = 0;  // when somebody was last waiting or booting
     ServiceStatus status;
   };
 
+  // control_commands.cc
+  [[nodiscard]] Result<std::string> obey(const ControlCommand& command, uint64_t now_ns);
+  [[nodiscard]] Result<std::string> drain_by_name(const std::string& name, uint64_t now_ns);
+  [[nodiscard]] Result<std::string> reload(const Config& file);
+  void adopt(Config next);
+  void share_slots();
   void take_slots(ServiceIndex index, size_t wanted);
+  void give_back_slots(ServiceIndex index);
+  [[nodiscard]] Instance* free_slot(ServiceIndex index);
+  void retire(Instance& instance, uint64_t now_ns);
+  void wind_down(ServiceIndex index, uint64_t now_ns);
+  void replace_outdated(ServiceIndex index, uint64_t now_ns);
+  void choose_last_resort(ServiceIndex index);
+
   void drain_load_ring();
   void take_driver_events(uint64_t now_ns);
   void take_driver_event(Instance& instance, const DriverEvent& event, uint64_t now_ns);
@@ -92,7 +112,9 @@ class ControlLoop {
   [[nodiscard]] uint32_t count(ServiceIndex index, const std::function<bool(const Instance&)>& is_one) const;
   void run_service(ServiceIndex index, uint64_t now_ns);
   void grow(ServiceIndex index, uint32_t by, uint64_t now_ns);
-  void shrink(ServiceIndex index, uint32_t by, uint64_t now_ns);
+  void shrink(ServiceIndex index, uint32_t by, Reason reason, uint64_t now_ns);
+  // The emptiest of those that count and are such; nullptr: none.
+  [[nodiscard]] Instance* victim_of(ServiceIndex index, const std::function<bool(const Instance&)>& is_one);
   void begin(Instance& instance, InstanceState state, uint64_t now_ns);
   void start_shell(Instance& instance, InstanceState state, uint64_t now_ns);
   void resume(Instance& instance, uint64_t now_ns);
@@ -134,7 +156,8 @@ class ControlLoop {
     return links_.board->slot(instance.id.slot);
   }
 
-  std::shared_ptr<const Config> config_;  // never changed; another one takes its place
+  std::shared_ptr<const Config> config_;       // never changed; another one takes its place
+  std::shared_ptr<const Config> file_config_;  // the file as it was last read, without what commands changed
   const ControlLinks links_;
   std::vector<Service> services_;
   std::vector<Instance> instances_;  // by slot; never resized
@@ -143,6 +166,7 @@ class ControlLoop {
   std::vector<InstanceId> runs_;     // shells to start and paused instances to resume, likewise
   MaglevTables maglev_;
   AdmissionRulesBook rules_book_;
+  bool slots_settled_ = false;  // every service has as many as it may have
   bool table_changed_ = true;
   bool shutting_down_ = false;
   uint64_t next_table_version_ = 1;

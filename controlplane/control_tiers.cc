@@ -23,7 +23,7 @@ void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
   const auto each = [&](InstanceState state, auto&& act) {
     for (Instance& instance : instances_of(index)) {
       if (by == 0) return;
-      if (instance.state != state) continue;
+      if (instance.state != state || instance.retiring) continue;
       act(instance);
       --by;
     }
@@ -41,16 +41,31 @@ void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
   });
 }
 
-void ControlLoop::shrink(ServiceIndex index, uint32_t by, uint64_t now_ns) {
+// The emptiest first. `idle` takes only those that had no flow for a while; whoever else wants less drains an
+// instance with its flows still open.
+void ControlLoop::shrink(ServiceIndex index, uint32_t by, Reason reason, uint64_t now_ns) {
+  const bool only_quiet = reason == Reason::kIdle;
   for (; by > 0; --by) {
-    Instance* victim = nullptr;
-    for (Instance& instance : instances_of(index)) {
-      // The emptiest are all empty; the last slot goes first, as new flows prefer the first.
-      if (instance.counts() && is_quiet(instance, now_ns)) victim = &instance;
-    }
+    Instance* const victim = victim_of(index, [&](const Instance& instance) {
+      return !instance.replaces && (!only_quiet || is_quiet(instance, now_ns));
+    });
     if (victim == nullptr) return;
     drain(*victim, now_ns);
   }
+}
+
+// Among equals one of an old image, then the last slot, as new flows prefer the first.
+Instance* ControlLoop::victim_of(ServiceIndex index, const std::function<bool(const Instance&)>& is_one) {
+  Instance* victim = nullptr;
+  const uint32_t revision = services_[index.value].revision;
+  const auto rank = [&](const Instance& instance) {
+    return std::pair(load_of(instance).in_flight.get(), instance.revision == revision);
+  };
+  for (Instance& instance : instances_of(index)) {
+    if (!instance.counts() || !is_one(instance)) continue;
+    if (victim == nullptr || rank(instance) <= rank(*victim)) victim = &instance;
+  }
+  return victim;
 }
 
 // A new generation in the slot: booted (kBooting, kWarming) or only prepared (kPreparing).
@@ -65,6 +80,7 @@ void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns
                       .driver = image.driver,
                       .state = state,
                       .process_gone = false,
+                      .revision = services_[instance.service.value].revision,
                       .awaited = somebody_waits(instance.service),
                       .ordered_ns = now_ns,
                       .busy_ns = now_ns,
@@ -120,8 +136,12 @@ void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
   instance.drain_began_ns = now_ns;
   instance.empty_since_ns = 0;
   change_table(instance);
-  spdlog::info("{}: draining after {:.0f} ms without a flow", name_of(instance),
-               ns_to_ms(now_ns - instance.busy_ns));
+  if (const uint64_t flows = load_of(instance).in_flight.get(); flows != 0) {
+    spdlog::info("{}: draining, {} flows are open", name_of(instance), flows);
+  } else {
+    spdlog::info("{}: draining after {:.0f} ms without a flow", name_of(instance),
+                 ns_to_ms(now_ns - instance.busy_ns));
+  }
 }
 
 // Shown as standby first; the vCPU is paused when every worker has seen that (observe_pausing).
@@ -156,7 +176,7 @@ bool ControlLoop::standby_wanted(const Instance& instance) const {
   const uint32_t there = count(instance.service, [](const Instance& other) {
     return other.state == InstanceState::kPausing || other.state == InstanceState::kStandby;
   });
-  return driver_of(instance).has_tiers() && there < config_of(instance).standby;
+  return !instance.retiring && driver_of(instance).has_tiers() && there < config_of(instance).standby;
 }
 
 void ControlLoop::keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns) {

@@ -91,7 +91,7 @@ constexpr const char* to_string(InstanceState state) {
 
 struct Instance {
   InstanceId id;
-  ServiceIndex service = kNobodys;      // whose slot it is; kNobodys: in the pool of spare ones
+  ServiceIndex service = kNobodys;        // whose slot it is; kNobodys: in the pool of spare ones
   uint16_t number = 0;                    // of the slot among those of its service, for its name
   DriverKind driver = DriverKind::kAuto;  // of the image that it was begun with
   InstanceState state = InstanceState::kAbsent;
@@ -100,7 +100,11 @@ struct Instance {
   bool failed = false;
   bool proven = false;  // it has been active for a while
   bool pause_ordered = false;
-  bool awaited = false;  // a SYN waited when it was ordered
+  bool retiring = false;     // drains for good: neither called back nor kept
+  bool last_resort = false;  // … and takes new flows, as nobody else can
+  bool replaces = false;     // boots to take the place of one of an old image; not counted before it is ready
+  uint32_t revision = 0;     // of its service's image that it was begun with
+  bool awaited = false;      // a SYN waited when it was ordered
   StartTier tier = StartTier::kCold;
   int32_t pid = 0;
   uint64_t ordered_ns = 0;      // of the last order to boot, prepare, run or pause

@@ -53,6 +53,8 @@ struct ServiceStatus {
   uint64_t cold_starts = 0;
   uint64_t silent = 0;  // instances that were replaced because they stopped answering
   bool refusing = false;
+  // Flows opened in slots that the service has no more, less those of its slots before it had them.
+  uint64_t flows_elsewhere = 0;
 };
 
 struct Status {

@@ -12,7 +12,7 @@ namespace {
 SlotRole role_of(const Instance& instance) {
   switch (instance.state) {
     case InstanceState::kDraining:
-      return SlotRole::kDraining;
+      return instance.last_resort ? SlotRole::kAccepting : SlotRole::kDraining;
     case InstanceState::kWarming:
       return SlotRole::kWarming;
     case InstanceState::kPausing:

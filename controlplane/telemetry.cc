@@ -100,8 +100,8 @@ void fill_service(Dict& row, size_t index, const Status& status) {
   row.add("stopping", state.stopping);
   row.add("wanted", state.wanted);
   uint64_t in_flight = 0;
-  uint64_t opened = 0;
-  uint64_t closed = 0;
+  uint64_t opened = state.flows_elsewhere;
+  uint64_t closed = state.flows_elsewhere;
   for (const Instance& instance : status.instances) {
     if (instance.service.value != index) continue;
     const SlotLoad& slot = g_links.board->slot(instance.id.slot);
@@ -122,6 +122,7 @@ void fill_service(Dict& row, size_t index, const Status& status) {
   row.add("silent", state.silent);
   row.add("cold_starts", state.cold_starts);
   row.add("refusing", state.refusing ? 1 : 0);
+  row.add("removed", config.removed ? 1 : 0);
 }
 
 void fill_admission(Dict& row, const ServiceLoad& load) {
@@ -177,6 +178,7 @@ int services_command(const char*, const char* parameters, rte_tel_data* answer) 
   const auto status = g_links.status->latest();
   Dict dict(answer);
   for (size_t i = page->start; i < status->services.size() && i - page->start < page->count; ++i) {
+    if (status->config->services[i].name.empty()) continue;  // its index is free
     if (!dict.add_row(as_key(status->config->services[i].name),
                       [&](Dict& row) { fill_service(row, i, *status); }))
       break;
@@ -255,6 +257,23 @@ int drops_command(const char*, const char*, rte_tel_data* answer) {
   return 0;
 }
 
+int control_command(const char*, const char*, rte_tel_data* answer) {
+  const ControlSocketCounters& counters = g_links.control_socket->counters();
+  Dict dict(answer);
+  dict.add("socket", g_links.control_socket->path());
+  dict.add("connections", counters.connections.get());
+  dict.add("commands", counters.commands.get());
+  dict.add("bad_lines", counters.bad_lines.get());
+  dict.add("refused_user", counters.refused_user.get());
+  dict.add("refused_full", counters.refused_full.get());
+  dict.add("evicted_idle", counters.evicted_idle.get());
+  dict.add("closed_idle", counters.closed_idle.get());
+  dict.add("closed_slow_reader", counters.closed_slow_reader.get());
+  dict.add("line_too_long", counters.line_too_long.get());
+  dict.add("half_lines", counters.half_lines.get());
+  return 0;
+}
+
 int cold_starts_command(const char*, const char* parameters, rte_tel_data* answer) {
   const auto page = parse_page(parameters);
   if (!page) return -EINVAL;
@@ -297,6 +316,7 @@ Result<void> register_telemetry(const TelemetryLinks& links) {
       {"/cheshire/instances", instances_command, "Instances that exist. Parameters: start,count"},
       {"/cheshire/workers", workers_command, "Packets in and out of each worker. No parameters"},
       {"/cheshire/drops", drops_command, "Packets dropped, by reason. No parameters"},
+      {"/cheshire/control", control_command, "The control socket: where, and what came by it. No parameters"},
       {"/cheshire/cold_starts", cold_starts_command,
        "The newest starts a client waited for, ns since its SYN. Parameters: start,count"},
   };

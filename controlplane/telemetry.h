@@ -15,6 +15,7 @@
 // the library's thread and read the load board and the newest status, never the control thread's own state.
 #pragma once
 
+#include "controlplane/control_socket.h"
 #include "controlplane/status.h"
 #include "load_board.h"
 #include "result.h"
@@ -24,6 +25,7 @@ namespace cheshire {
 struct TelemetryLinks {
   const LoadBoard* board = nullptr;
   const StatusBoard* status = nullptr;
+  const ControlSocket* control_socket = nullptr;
 };
 
 // Once per process, after EAL; what the links point to must live until the process ends or EAL is cleaned up.

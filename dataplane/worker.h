@@ -63,6 +63,9 @@ inline constexpr uint64_t kProbeAgainAfterResetNs = 2 * kNsPerMs;
 inline constexpr uint64_t kGiveToAnotherAfterNs =
     50 * kNsPerMs;  // … goes to one that is ready, if there is one
 
+// A SYN for an open flow of a draining instance is a new connection if the flow was quiet for so long.
+inline constexpr uint64_t kReusedAfterQuietNs = kNsPerSecond;
+
 struct WorkerOptions {
   size_t reader = 0;  // this worker's number among the readers of the steering table
   size_t slots = 0;
@@ -161,6 +164,7 @@ class Worker {
   void segment_without_service(rte_mbuf* packet, const ParsedPacket& parsed);
   void segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
   void segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);
+  [[nodiscard]] bool is_forgotten_by_client(const FlowEntry& flow) const;
   void segment_of_held_flow(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow);
   void segment_of_lost_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
   void steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key);

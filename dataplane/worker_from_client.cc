@@ -119,6 +119,15 @@ void Worker::segment_without_flow(rte_mbuf* packet, ParsedPacket& parsed, const 
   answer_with_reset(packet, parsed);
 }
 
+// A SYN came for a flow that is open. Its guest would answer that (RFC 9293 3.10.7.4), and a client that has
+// begun anew would reset it and try again a second later. One that drains is spared that: it is to get no new
+// flows. Not where the flow was just in use, so that a forged SYN breaks nothing that anybody works with.
+bool Worker::is_forgotten_by_client(const FlowEntry& flow) const {
+  const bool open = flow.state == FlowState::kOpen && (flow.flags & kFlowConfirmed) != 0;
+  return open && slots_[flow.slot.value].role == SlotRole::kDraining &&
+         flow_time(now_ns_) - flow.last_seen >= flow_duration(kReusedAfterQuietNs);
+}
+
 void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow) {
   if (flow.state == FlowState::kHeld) return segment_of_held_flow(packet, parsed, flow);
   if (!owner_is_current(flow)) return segment_of_lost_flow(packet, parsed, flow);
@@ -127,7 +136,7 @@ void Worker::segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& 
     // We offer the SYN again ourselves until the instance has shown that it is ready.
     if ((flow.flags & kFlowHoldsSyn) != 0) return segment_of_held_flow(packet, parsed, flow);
     // The client reuses its port: a new connection, steered afresh.
-    if (flow.state == FlowState::kClosing) {
+    if (flow.state == FlowState::kClosing || is_forgotten_by_client(flow)) {
       erase_flow(flow);
       return steer_syn(packet, parsed, key);
     }

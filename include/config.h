@@ -25,6 +25,7 @@ struct EalConfig {
   uint32_t lcore = 0;                  // CPU of the polling worker
   uint64_t memory_bytes = 256 * kMiB;  // packet memory, from hugepages unless `hugepages: false`
   bool hugepages = true;
+  friend bool operator==(const EalConfig&, const EalConfig&) = default;
 };
 
 // nic: the port that faces the clients
@@ -32,6 +33,7 @@ struct NicConfig {
   std::string device;  // PCI address, or a DPDK virtual device: net_tap0,iface=cheshire0
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
+  friend bool operator==(const NicConfig&, const NicConfig&) = default;
 };
 
 // worker: the polling loop and its flow table
@@ -44,6 +46,7 @@ struct WorkerConfig {
   uint32_t sources_max = 65536;  // client addresses that are remembered
   uint64_t cookie_period_ns =
       32 * kNsPerSecond;  // keys of cookies change so often; a cookie lives up to twice
+  friend bool operator==(const WorkerConfig&, const WorkerConfig&) = default;
 };
 
 // control: the thread that decides
@@ -61,6 +64,8 @@ enum class IdleAction { kStop, kPause };
 struct ImageConfig {
   std::string name;
   std::string kernel;  // path of the ELF, absolute
+  uint64_t file_stamp =
+      0;  // of that file when the config was read: another one, another file; 0: not looked at
   uint64_t memory_bytes = 32 * kMiB;
   // The guest's command line. {guest_ip}, {guest_port} and {gateway_ip} are filled in per service.
   std::string command_line;
@@ -101,6 +106,9 @@ struct HealthConfig {
 
 struct ServiceConfig {
   std::string name;
+  // A reload found it gone: its flows end in peace, nobody new is served. Without a name: so are its flows,
+  // and its index is free.
+  bool removed = false;
   be32 vip;  // listen
   be16 port;
   be32 guest_ip;  // guest; the same as listen unless mapped
@@ -140,6 +148,7 @@ struct ServiceConfig {
 struct SpareConfig {
   uint32_t services = 16;
   uint32_t slots = 16;
+  friend bool operator==(const SpareConfig&, const SpareConfig&) = default;
 };
 
 struct Config {

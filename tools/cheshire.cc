@@ -5,8 +5,11 @@
 //
 //   cheshire status [--json] [--name NAME | --socket PATH] [--watch]   what a running daemon does
 //   cheshire check FILE                                                is this config fine?
+//   cheshire scale get|init|add|remove|reset SERVICE …                 how a service scales
+//   cheshire drain INSTANCE                                            let its connections end, then stop it
+//   cheshire reload                                                    take the changed config file in
 //
-// Exit codes: 0 fine, 1 no daemon reachable, 2 bad usage or config.
+// Exit codes: 0 fine, 1 no daemon reachable, 2 bad usage or config, or a command that the daemon refused.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -18,11 +21,14 @@
 #include <thread>
 
 #include "controlplane/config/config_yaml.h"
+#include "tools/command_options.h"
+#include "tools/control_client.h"
 #include "tools/status_view.h"
 #include "tools/telemetry_client.h"
 
 namespace {
 
+using cheshire::CommandOptions;
 using cheshire::Error;
 using cheshire::ErrorCode;
 using cheshire::Json;
@@ -62,11 +68,9 @@ Result<TelemetryClient> connect_to_the_only_one() {
   return Error{ErrorCode::kInvalidArgument, "several daemons run; choose one with --name:" + alive};
 }
 
-Result<TelemetryClient> connect(const StatusOptions& options) {
-  if (!options.socket.empty()) return TelemetryClient::connect(options.socket);
-  if (!options.name.empty()) {
-    return TelemetryClient::connect(cheshire::telemetry_socket_path(options.name));
-  }
+Result<TelemetryClient> connect(const std::string& socket, const std::string& name) {
+  if (!socket.empty()) return TelemetryClient::connect(socket);
+  if (!name.empty()) return TelemetryClient::connect(cheshire::telemetry_socket_path(name));
   return connect_to_the_only_one();
 }
 
@@ -106,7 +110,7 @@ void print_status(const Json& status, const StatusOptions& options) {
 }
 
 int run_status(const StatusOptions& options) {
-  Result<TelemetryClient> client = connect(options);
+  Result<TelemetryClient> client = connect(options.socket, options.name);
   if (!client.ok()) return fail(client.error());
   while (true) {
     const Result<Json> status = fetch_status(client.value());
@@ -117,6 +121,35 @@ int run_status(const StatusOptions& options) {
   }
 }
 
+// The daemon says where its control socket is.
+Result<std::string> control_socket_of(const CommandOptions& options) {
+  if (!options.socket.empty()) return options.socket;
+  Result<TelemetryClient> client = connect("", options.daemon);
+  if (!client.ok()) return client.error();
+  const Result<Json> answer = client.value().ask("/cheshire/control");
+  if (!answer.ok()) return answer.error();
+  const bool known =
+      answer.value().is_object() && answer.value().contains("socket") && answer.value()["socket"].is_string();
+  if (!known) return Error{ErrorCode::kNotFound, "the daemon that answers has no control socket"};
+  return answer.value()["socket"].get<std::string>();
+}
+
+int run_command(const CommandOptions& options) {
+  const Result<std::string> socket = control_socket_of(options);
+  if (!socket.ok()) return fail(socket.error());
+  const Result<Json> answer = cheshire::ask_control(socket.value(), options.command);
+  if (!answer.ok()) return fail(answer.error());
+  const bool done = answer.value()["ok"].get<bool>();
+  if (options.json) {
+    std::cout << answer.value().dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  } else if (done) {
+    std::cout << cheshire::render_answer(options.command, answer.value());
+  } else {
+    std::cerr << "cheshire: " << cheshire::render_refusal(answer.value());
+  }
+  return done ? 0 : kBadUsage;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Talks to cheshired, the daemon that makes servers appear when a client looks for them.",
                "cheshire");
@@ -125,8 +158,11 @@ int run(int argc, char** argv) {
   CLI::App* const status = app.add_subcommand("status", "Show what a running daemon does");
   status->add_flag("--json", options.json, "Print the daemon's own answers");
   status->add_flag("--watch", options.watch, "Again every second, until interrupted");
-  CLI::Option* const name = status->add_option("--name", options.name, "The daemon's name, from its config");
+  CLI::Option* const name =
+      status->add_option("--name,--daemon", options.name, "The daemon's name, from its config");
   status->add_option("--socket", options.socket, "The daemon's DPDK telemetry socket")->excludes(name);
+  CommandOptions command;
+  cheshire::add_commands(app, command);
   std::string config_file;
   CLI::App* const check = app.add_subcommand("check", "Check a config, as `cheshired --check` does");
   check->add_option("FILE", config_file, "The config, a YAML file")->required();
@@ -135,6 +171,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kBadUsage;  // 0 is --help
   }
+  if (!command.command.empty()) return run_command(command);
   return check->parsed() ? cheshire::check_config_file(config_file, std::cout) : run_status(options);
 }
 

@@ -39,8 +39,9 @@ struct Checked {
   }
 };
 
-// What is wrong with an image file, or empty. Opens without waiting, as it may be a pipe.
-std::string image_file_fault(const std::string& path) {
+// What is wrong with an image file, or empty. Opens without waiting, as it may be a pipe. `stamp` becomes what
+// tells this file from another one at the same path.
+std::string image_file_fault(const std::string& path, uint64_t& stamp) {
   const std::string seen_as = in_quotes(path);
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.valid()) {
@@ -52,6 +53,9 @@ std::string image_file_fault(const std::string& path) {
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return seen_as + " is not a regular file; write the path of an ELF file";
   }
+  stamp = static_cast<uint64_t>(status.st_mtim.tv_sec) * kNsPerSecond +
+          static_cast<uint64_t>(status.st_mtim.tv_nsec) + status.st_ino +
+          static_cast<uint64_t>(status.st_size);
   char magic[4] = {};
   if (::read(file.get(), magic, sizeof magic) != 4 || std::memcmp(magic, "\177ELF", 4) != 0) {
     return seen_as +
@@ -61,7 +65,11 @@ std::string image_file_fault(const std::string& path) {
 }
 
 void check_images(const Checked& checked, const FileChecks& files) {
-  std::unordered_map<std::string, std::string> faults;  // each file is looked at once
+  struct Look {
+    std::string fault;
+    uint64_t stamp = 0;
+  };
+  std::unordered_map<std::string, Look> looks;  // each file is looked at once
   for (ImageConfig& image : checked.draft.images) {
     const std::string path = "images." + image.name;
     const std::string kernel_key = path + ".kernel";
@@ -72,9 +80,11 @@ void check_images(const Checked& checked, const FileChecks& files) {
     image.kernel = (std::filesystem::path(files.base_dir) / image.kernel).lexically_normal().string();
     // The fake driver boots nothing.
     if (!files.look || image.driver == DriverKind::kFake) continue;
-    auto [fault, fresh] = faults.try_emplace(image.kernel);
-    if (fresh) fault->second = image_file_fault(image.kernel);
-    if (!fault->second.empty()) checked.error(kernel_key, fault->second);
+    auto [found, fresh] = looks.try_emplace(image.kernel);
+    Look& look = found->second;
+    if (fresh) look.fault = image_file_fault(image.kernel, look.stamp);
+    image.file_stamp = look.stamp;
+    if (!look.fault.empty()) checked.error(kernel_key, look.fault);
   }
 }
 

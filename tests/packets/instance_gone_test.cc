@@ -288,6 +288,56 @@ TEST_F(InstanceGone, with_only_a_draining_instance_a_syn_is_held) {
   EXPECT_THAT(guest(0).got(), ElementsAre("40001>web SYN seq 1000"));
 }
 
+TEST_F(InstanceGone, a_port_that_is_reused_after_the_end_leaves_a_draining_instance) {
+  is_ready(0);
+  is_ready(1);
+  opens(first, 0);
+  drains(0);
+  client.sends(first.rst());
+  static_cast<void>(guest(0).got());
+  client.sends(first.syn());
+  EXPECT_THAT(guest(1).got(), ElementsAre("40001>web SYN seq 1000"));
+  EXPECT_THAT(guest(0).got(), IsEmpty());
+}
+
+// A client that crashed, say: its old connection was never ended.
+TEST_F(InstanceGone, a_port_that_is_reused_over_a_quiet_open_flow_leaves_a_draining_instance) {
+  is_ready(0);
+  is_ready(1);
+  opens(first, 0);
+  drains(0);
+  advance(kReusedAfterQuietNs + 3 * kNsPerMs);
+  client.sends(first.syn());
+  EXPECT_THAT(guest(1).got(), ElementsAre("40001>web SYN seq 1000"));
+  EXPECT_THAT(guest(0).got(), IsEmpty());
+  EXPECT_EQ(load(0).in_flight.get(), 0U) << "so that it may go";
+  EXPECT_EQ(load(1).in_flight.get(), 1U);
+}
+
+TEST_F(InstanceGone, a_syn_into_a_flow_that_is_in_use_goes_to_its_guest_draining_or_not) {
+  is_ready(0);
+  is_ready(1);
+  opens(first, 0);
+  opens(second, 1);
+  drains(0);
+  client.sends(first.syn());
+  EXPECT_EQ(guest(0).got().size(), 1U) << "the guest challenges it";
+  advance(kReusedAfterQuietNs + 3 * kNsPerMs);
+  client.sends(second.syn());
+  EXPECT_EQ(guest(1).got().size(), 1U) << "not draining";
+}
+
+TEST_F(InstanceGone, a_port_that_is_reused_waits_where_only_a_draining_instance_is_left) {
+  is_ready(0);
+  opens(first, 0);
+  drains(0);
+  client.sends(first.rst());
+  static_cast<void>(guest(0).got());
+  client.sends(first.syn());
+  EXPECT_THAT(guest(0).got(), IsEmpty());
+  EXPECT_EQ(load(kWeb).waiting_syns.get(), 1U);
+}
+
 TEST_F(InstanceGone, removal_resets_what_is_left) {
   is_ready(0);
   opens(first, 0);
