@@ -10,6 +10,7 @@ curl as the client.
   act 3   nobody calls any more: the VMs go, down to zero
   act 4   VMs that are kept ready, in a shell or on standby: how much faster, on our own VMM and on QEMU
   act 5   a connection goes quiet: its VM sleeps, and wakes for the next request
+  act 6   more requests than a VM can serve: what clients see without a limit, and with one
 
 Leaves nothing behind, also when interrupted, and removes what a killed earlier run left. Exit status: 0 if
 every request was answered, no VM was left and at least 20 cold starts were measured.
@@ -29,6 +30,8 @@ import demo_report as report
 import demo_tiers as tiers
 
 sys.path.insert(0, os.path.join(report.TOP, "tests"))
+
+import demo_overload as overload  # noqa: E402  (the path comes first)
 
 from support import config, daemon, sandbox, wait  # noqa: E402  (the path comes first)
 from support.clients import Curl, url  # noqa: E402
@@ -91,6 +94,7 @@ class Demo:
         self._act_3(running)
         self._act_4(running, taken)
         self._act_5(running)
+        self._act_6(running)
         status = running.stop()
         if status != 0:
             raise AssertionError(f"the daemon ended with status {status}")
@@ -160,6 +164,16 @@ class Demo:
                          f"{tiers.ASLEEP_S} s, it used {nap.cpu_us:.0f} us of CPU time")
         self.screen.line(f"{nap.answered_ms:8.1f} ms after the next request on the same connection "
                          f"{'the same' if nap.same_instance else 'ANOTHER'} instance answered")
+        with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
+            wait.wait_until("no VM is left", lambda: not tiers.in_use(running), within_s=10)
+        self.out.instances_end += len(tiers.in_use(running))
+
+    def _act_6(self, running):
+        self.screen.title(f"Act 6: {overload.PER_SECOND} requests a second for {overload.SECONDS} s, to one VM that "
+                          "can serve 50")
+        self.out.overload = overload.Overload()
+        for line in self.out.overload.lines():
+            self.screen.line(line)
         with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
             wait.wait_until("no VM is left", lambda: not tiers.in_use(running), within_s=10)
         self.out.instances_end += len(tiers.in_use(running))

@@ -61,6 +61,7 @@ class Outcome:
         self.kvm_missing = None
         self.idle_memory_kib = {}  # by driver
         self.nap = None
+        self.overload = None
         self.left_behind = []
         self.failure = None
 
@@ -85,7 +86,7 @@ class Outcome:
         for driver, tiers in self.tiers_ms.items():
             faults += [f"only {len(times)} starts of {driver} from {tier}" for tier, times in tiers.items()
                        if len(times) < STARTS_OF_A_TIER_MIN]
-        faults += self.nap.faults()
+        faults += self.nap.faults() + self.overload.faults()
         return faults + [f"left behind: {words}" for words in self.left_behind]
 
     def write_json(self, path):
@@ -105,6 +106,7 @@ class Outcome:
             "kvm_missing": self.kvm_missing,
             "idle_memory_kib": {driver: round(kib, 1) for driver, kib in self.idle_memory_kib.items()},
             "pause": self.nap and self.nap.figures(),
+            "overload": self.overload and self.overload.figures(),
             "instances_peak": self.instances_peak,
             "instances_end": self.instances_end,
             "failure": self.failure,
