@@ -26,7 +26,9 @@ double shorter(double a, double b) {
 
 bool interval_is_whole(const AdmissionOptions& options, const AdmissionInterval& interval) {
   if (interval.length_ns < options.interval_min_ns) return false;
-  return interval.answers >= options.answers_min || interval.queue_delay_ns > options.queue_delay_max_ns;
+  if (interval.queue_delay_ns > options.queue_delay_max_ns) return true;
+  return interval.answers >= options.answers_min &&
+         interval.answers >= uint64_t{options.turnovers_min} * interval.in_flight_most;
 }
 
 AdmissionState next_admission(const AdmissionOptions& options, const AdmissionState& state,

@@ -31,6 +31,9 @@ struct AdmissionOptions {
   uint64_t queue_delay_max_ns = 5'000'000;  // of packets on the guest's ring
   uint64_t interval_min_ns = 10'000'000;    // a step at the earliest
   uint32_t answers_min = 8;                 // in an interval, for its mean to mean something
+  // … and so many for each flow in flight: flows that began or ended outside of it are counted in part, and
+  // answers of an instance come in batches.
+  uint32_t turnovers_min = 4;
 };
 
 struct AdmissionState {

@@ -20,11 +20,11 @@ struct Instance {
   uint64_t service_ns;
 };
 
-// What an interval of 100 ms looks like with `offered` clients at a time, of whom the limit lets in some.
+// What an interval of a second looks like with `offered` clients at a time, of whom the limit lets in some.
 AdmissionInterval interval_of(const Instance& instance, uint32_t limit, uint32_t offered) {
   const uint32_t in_flight = std::min(limit, offered);
   const double rate = std::min(in_flight, instance.workers) / static_cast<double>(instance.service_ns);
-  constexpr uint64_t kLength = 100 * kNsPerMs;
+  constexpr uint64_t kLength = kNsPerSecond;
   return {.length_ns = kLength,
           .waited_ns = in_flight * kLength,
           .answers = static_cast<uint64_t>(rate * kLength),
@@ -94,6 +94,10 @@ TEST(AdmissionLimit, AnIntervalNeedsTimeAndAnswers) {
       {"too short", {.length_ns = 9 * kNsPerMs, .answers = 100}, false},
       {"too few answers", {.length_ns = 90 * kNsPerMs, .answers = 7}, false},
       {"both", {.length_ns = 10 * kNsPerMs, .answers = 8}, true},
+      {"too few for those in flight",
+       {.length_ns = 10 * kNsPerMs, .answers = 39, .in_flight_most = 10},
+       false},
+      {"enough for them", {.length_ns = 10 * kNsPerMs, .answers = 40, .in_flight_most = 10}, true},
       {"nothing", {}, false},
   };
   for (const Case& c : cases) EXPECT_EQ(interval_is_whole(options, c.interval), c.whole) << c.what;
