@@ -28,6 +28,8 @@
 #include "controlplane/control_socket.h"
 #include "controlplane/telemetry.h"
 #include "dataplane/eal.h"
+#include "dataplane/flow_offload_rte.h"
+#include "dataplane/flow_offload_thread.h"
 #include "dataplane/nic_port.h"
 #include "dataplane/vhost_server.h"
 #include "dataplane/worker.h"
@@ -225,6 +227,19 @@ void run_worker(Worker& worker, const WorkerConfig& config, const Counter& stop)
   }
 }
 
+// The NIC's flow rules, by a thread of their own. nullptr: the config wants none.
+std::unique_ptr<FlowOffloadThread> start_offload(const Config& config, uint16_t port_id,
+                                                 const FlowMarkBoard& marks, OffloadBoard& board) {
+  if (config.nic.flow_offload == FlowOffloadMode::kOff) return nullptr;
+  return std::make_unique<FlowOffloadThread>(
+      FlowOffloadThread::Links{
+          .device = make_rte_flow_device(port_id),
+          .marks = &marks,
+          .board = &board,
+          .log = [](const std::string& line) { spdlog::info("flow offload: {}", line); }},
+      FlowOffloadOptions{});
+}
+
 // What an operator asks for from outside of the process: by the control socket, or by a signal.
 struct Operator {
   CommandMailbox* mailbox;
@@ -277,6 +292,7 @@ int run(const Config& config, const std::string& config_path) {
   if (!pool) return start_failed(pool.error());
   auto port_id = find_ethdev(config.nic.device);
   if (!port_id) return start_failed(port_id.error());
+  if (config.nic.flow_offload != FlowOffloadMode::kOff) ask_for_marks(port_id.value());
   auto nic = NicPort::start({.port_id = port_id.value(),
                              .rx_descriptors = config.nic.rx_descriptors,
                              .tx_descriptors = config.nic.tx_descriptors,
@@ -290,6 +306,9 @@ int run(const Config& config, const std::string& config_path) {
   SpscRing<PortMessage> port_messages(std::bit_ceil(4 * slots));
   Published<SteeringTable> steering(1);
   StatusBoard status;
+  const bool offloads = config.nic.flow_offload != FlowOffloadMode::kOff;
+  FlowMarkBoard marks(config.services_made());
+  OffloadBoard offload_board;
   auto worker = std::make_unique<Worker>(WorkerOptions{.reader = 0,
                                                        .slots = slots,
                                                        .services = config.services_made(),
@@ -302,7 +321,8 @@ int run(const Config& config, const std::string& config_path) {
                                                      .steering = &steering,
                                                      .port_messages = &port_messages,
                                                      .load_ring = &load_ring,
-                                                     .board = &board});
+                                                     .board = &board,
+                                                     .marks = offloads ? &marks : nullptr});
   Counter worker_ended;
   // A worker that has ended has left every port.
   const auto downs_acknowledged = [&] {
@@ -314,6 +334,7 @@ int run(const Config& config, const std::string& config_path) {
                                    .downs_acknowledged = downs_acknowledged});
   if (!vhost) return start_failed(vhost.error());
 
+  auto offload = start_offload(config, port_id.value(), marks, offload_board);
   std::map<DriverKind, Driver*> by_kind;
   for (const auto& [kind, driver] : drivers.value()) by_kind[kind] = driver.get();
   ControlLoop control(config,
@@ -323,13 +344,18 @@ int run(const Config& config, const std::string& config_path) {
                        .status = &status,
                        .drivers = std::move(by_kind),
                        .connected = [&](SlotIndex slot) { return vhost.value()->connected(slot); },
-                       .vhost_socket = [&](SlotIndex slot) { return vhost.value()->socket_path(slot); }});
+                       .vhost_socket = [&](SlotIndex slot) { return vhost.value()->socket_path(slot); },
+                       .published =
+                           [&](const SteeringTable& table) {
+                             if (offload != nullptr) offload->set_services(offload_services(table));
+                           }});
   auto mailbox = CommandMailbox::create();
   if (!mailbox) return start_failed(mailbox.error());
   auto socket = ControlSocket::start(
       {.path = directory + "/control.sock", .config_path = config_path, .mailbox = mailbox.value().get()});
   if (!socket) return start_failed(socket.error());
-  if (auto result = register_telemetry({&board, &status, socket.value().get()}); !result)
+  if (auto result = register_telemetry({&board, &status, socket.value().get(), &offload_board, &marks});
+      !result)
     return start_failed(result.error());
 
   Counter stop_worker;
@@ -343,6 +369,7 @@ int run(const Config& config, const std::string& config_path) {
   // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of
   // a peer that is still connected without a word to us.
   drivers.value().clear();
+  offload.reset();
   stop_worker.publish(1);
   eal.value().join();
   worker_ended.publish(1);

@@ -162,8 +162,9 @@ void ControlLoop::publish() {
   for (uint16_t index = 0; index < services_.size(); ++index) {
     refusing.push_back(services_[index].refusing || config_->services[index].removed);
   }
-  const uint64_t version =
-      links_.steering->publish(build_steering_table(*config_, instances_, refusing, maglev_, rules_book_));
+  auto table = build_steering_table(*config_, instances_, refusing, maglev_, rules_book_);
+  if (links_.published) links_.published(table);
+  const uint64_t version = links_.steering->publish(std::move(table));
   CHECK(version == next_table_version_);
   ++next_table_version_;
 }

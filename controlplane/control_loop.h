@@ -51,6 +51,8 @@ struct ControlLinks {
   // Whether a VM is still connected to the slot's vhost-user socket.
   std::function<bool(SlotIndex)> connected;
   std::function<std::string(SlotIndex)> vhost_socket;
+  // Told of each table that is published; empty: nobody wants to know. On the control thread.
+  std::function<void(const SteeringTable&)> published;
 };
 
 class ControlLoop {

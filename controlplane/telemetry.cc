@@ -274,6 +274,35 @@ int control_command(const char*, const char*, rte_tel_data* answer) {
   return 0;
 }
 
+int offload_command(const char*, const char*, rte_tel_data* answer) {
+  Dict dict(answer);
+  if (g_links.offload == nullptr || g_links.marks == nullptr) return 0;
+  const OffloadStatus status = g_links.offload->latest();
+  for (size_t i = 0; i < kOffloadRungs; ++i) {
+    const OffloadStatus::Rung& rung = status.rungs[i];
+    (void)dict.add_row(std::string(kOffloadRungNames[i]), [&](Dict& row) {
+      row.add("state", std::string(kOffloadStateNames[static_cast<size_t>(rung.state)]));
+      row.add("reason", rung.reason);
+      row.add("rules", rung.rules);
+    });
+  }
+  uint64_t seen = 0;
+  uint64_t marked = 0;
+  for (const FlowMarkLoad& load : g_links.marks->by_service) {
+    seen += load.seen.get();
+    marked += load.marked.get();
+  }
+  dict.add("packets", seen);
+  dict.add("packets_marked", marked);
+  dict.add("marks_wrong", g_links.marks->wrong.get());
+  dict.add("rules_created", status.rules_created);
+  dict.add("rules_removed", status.rules_removed);
+  dict.add("rules_refused", status.rules_refused);
+  dict.add("pins_refused", status.pins_refused);
+  dict.add("slowest_rule_ns", status.slowest_rule_ns);
+  return 0;
+}
+
 int cold_starts_command(const char*, const char* parameters, rte_tel_data* answer) {
   const auto page = parse_page(parameters);
   if (!page) return -EINVAL;
@@ -317,6 +346,7 @@ Result<void> register_telemetry(const TelemetryLinks& links) {
       {"/cheshire/workers", workers_command, "Packets in and out of each worker. No parameters"},
       {"/cheshire/drops", drops_command, "Packets dropped, by reason. No parameters"},
       {"/cheshire/control", control_command, "The control socket: where, and what came by it. No parameters"},
+      {"/cheshire/offload", offload_command, "What the NIC does for us, by rung. No parameters"},
       {"/cheshire/cold_starts", cold_starts_command,
        "The newest starts a client waited for, ns since its SYN. Parameters: start,count"},
   };

@@ -8,6 +8,7 @@
 //   /cheshire/instances     each instance that exists
 //   /cheshire/workers       packets in and out of each worker
 //   /cheshire/drops         packets dropped, by reason
+//   /cheshire/offload       what the NIC does for us, and why no more
 //   /cheshire/cold_starts   the newest starts that a client waited for, stage by stage
 //
 // A long list is asked for in pages: "/cheshire/instances,START,COUNT". An answer has at most 256 entries and
@@ -17,6 +18,8 @@
 
 #include "controlplane/control_socket.h"
 #include "controlplane/status.h"
+#include "flow_mark_board.h"
+#include "flow_offload_status.h"
 #include "load_board.h"
 #include "result.h"
 
@@ -26,6 +29,8 @@ struct TelemetryLinks {
   const LoadBoard* board = nullptr;
   const StatusBoard* status = nullptr;
   const ControlSocket* control_socket = nullptr;
+  const OffloadBoard* offload = nullptr;
+  const FlowMarkBoard* marks = nullptr;
 };
 
 // Once per process, after EAL; what the links point to must live until the process ends or EAL is cleaned up.

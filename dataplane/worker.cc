@@ -21,6 +21,7 @@ constexpr size_t kStuckLooks = 16;
 Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
     : options_(options),
       nic_(*links.nic),
+      marks_(links.marks),
       steering_(*links.steering),
       port_messages_(*links.port_messages),
       load_ring_(*links.load_ring),

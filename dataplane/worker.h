@@ -47,6 +47,7 @@
 #include "dataplane/parse.h"
 #include "dataplane/return_paths.h"
 #include "dataplane/rewrite.h"
+#include "flow_mark_board.h"
 #include "load_board.h"
 #include "load_record.h"
 #include "published.h"
@@ -84,6 +85,7 @@ struct WorkerLinks {
   SpscRing<PortMessage>* port_messages;  // producer: the vhost-user thread
   SpscRing<LoadRecord>* load_ring;       // consumer: the control thread
   LoadBoard* board;
+  FlowMarkBoard* marks = nullptr;  // nullptr: the NIC sets none
 };
 
 class Worker {
@@ -254,6 +256,7 @@ class Worker {
 
   const WorkerOptions options_;
   NicPort& nic_;
+  FlowMarkBoard* const marks_;
   Published<SteeringTable>& steering_;
   SpscRing<PortMessage>& port_messages_;
   SpscRing<LoadRecord>& load_ring_;

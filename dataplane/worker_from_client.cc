@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "dataplane/answer.h"
+#include "dataplane/flow_marks.h"
 #include "dataplane/packet_bytes.h"
 #include "dataplane/worker.h"
 
@@ -43,6 +44,7 @@ bool Worker::receive_from_clients() {
   board_.worker.nic_rx_packets.add(burst_.count);
   parse_from_clients(burst_, nic_);
   classify_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_.mac());
+  if (marks_ != nullptr) compare_marks(burst_, *marks_);
   look_up(burst_, flows_);
   act_on_clients();
   return true;

@@ -28,11 +28,15 @@ struct EalConfig {
   friend bool operator==(const EalConfig&, const EalConfig&) = default;
 };
 
+// kAuto: the NIC takes over what it shows that it can (dataplane/flow_offload.h).
+enum class FlowOffloadMode : uint8_t { kOff, kAuto };
+
 // nic: the port that faces the clients
 struct NicConfig {
   std::string device;  // PCI address, or a DPDK virtual device: net_tap0,iface=cheshire0
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
+  FlowOffloadMode flow_offload = FlowOffloadMode::kAuto;
   friend bool operator==(const NicConfig&, const NicConfig&) = default;
 };
 

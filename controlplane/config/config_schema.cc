@@ -176,6 +176,8 @@ std::vector<Key> schema(ConfigDraft& draft) {
        true},
       {"nic.rx_descriptors", CountValue{&config.nic.rx_descriptors, 64, 32768, kPowerOfTwo}},
       {"nic.tx_descriptors", CountValue{&config.nic.tx_descriptors, 64, 32768, kPowerOfTwo}},
+      {"nic.flow_offload",
+       choice(config.nic.flow_offload, {{"auto", FlowOffloadMode::kAuto}, {"off", FlowOffloadMode::kOff}})},
       {"worker.flows_max", CountValue{&config.worker.flows_max, 1024, 1 << 24, kRoundUp}},
       {"worker.idle_sleep", DurationValue{&config.worker.idle_sleep_ns, kNsPerUs, 10 * kNsPerMs, true}},
       {"worker.handshake_timeout",

@@ -105,7 +105,7 @@ uint32_t Dpdk::packets_in_use() const {
   return rte_mempool_in_use_count(pool_);
 }
 
-bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at) {
+bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at, uint32_t mark) {
   Bytes renamed(frame.begin(), frame.end());
   rename_mac(renamed, 0, kNicMac, nic_->mac());
   rte_mbuf* packet = rte_pktmbuf_alloc(pool_);
@@ -117,6 +117,10 @@ bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at) {
     CHECK(rest != nullptr);
     append_bytes(rest, std::span(renamed).subspan(first));
     CHECK(rte_pktmbuf_chain(packet, rest) == 0);
+  }
+  if (mark != 0) {
+    packet->ol_flags |= RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID;
+    packet->hash.fdir.hi = mark;
   }
   if (rte_ring_enqueue(to_nic_, packet) == 0) return true;
   rte_pktmbuf_free(packet);

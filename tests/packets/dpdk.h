@@ -34,8 +34,9 @@ class Dpdk {
   [[nodiscard]] rte_mempool* pool() { return pool_; }
   [[nodiscard]] uint32_t packets_in_use() const;
 
-  // A frame from the wire. With `split_at`, in a chain of two buffers. False: the wire is full.
-  [[nodiscard]] bool put_on_wire(std::span<const uint8_t> frame, size_t split_at = 0);
+  // A frame from the wire. With `split_at`, in a chain of two buffers; with `mark`, as a NIC's flow rule marks it.
+  // False: the wire is full.
+  [[nodiscard]] bool put_on_wire(std::span<const uint8_t> frame, size_t split_at = 0, uint32_t mark = 0);
   // The frames that the NIC has sent since the last call, in order.
   [[nodiscard]] std::vector<Bytes> take_from_wire();
 

@@ -40,6 +40,7 @@ WorkerTest::WorkerTest(const Setup& setup)
       guests_(kSlots),
       generations_(kSlots),
       board_(std::make_unique<LoadBoard>(kSlots, services_.size())),
+      marks_(std::make_unique<FlowMarkBoard>(services_.size())),
       load_ring_(std::make_unique<SpscRing<LoadRecord>>(setup.load_records)),
       port_messages_(std::make_unique<SpscRing<PortMessage>>(64)),
       steering_(std::make_unique<Published<SteeringTable>>(1)),
@@ -54,7 +55,8 @@ WorkerTest::WorkerTest(const Setup& setup)
                                                    .steering = steering_.get(),
                                                    .port_messages = port_messages_.get(),
                                                    .load_ring = load_ring_.get(),
-                                                   .board = board_.get()})) {
+                                                   .board = board_.get(),
+                                                   .marks = marks_.get()})) {
   CHECK(Dpdk::get().packets_in_use() == 0);
   publish();
 }
@@ -88,9 +90,9 @@ void WorkerTest::end_worker() {
 
 // --- clients and guests ---
 
-void WorkerTest::put(const Bytes& frame, size_t split_at) {
+void WorkerTest::put(const Bytes& frame, size_t split_at, uint32_t mark) {
   // More than fits on the wire at once: let the worker take some.
-  while (!Dpdk::get().put_on_wire(frame, split_at)) turn();
+  while (!Dpdk::get().put_on_wire(frame, split_at, mark)) turn();
   ++frames_from_clients_;
 }
 

@@ -81,7 +81,7 @@ class WorkerTest : public ::testing::Test {
   };
   Client client{*this};
   [[nodiscard]] GuestSide guest(uint16_t slot);
-  void put(const Bytes& frame, size_t split_at = 0);
+  void put(const Bytes& frame, size_t split_at = 0, uint32_t mark = 0);
   // Frames as they are, for tests that look at every byte.
   [[nodiscard]] std::vector<Bytes> take_from_wire();
   [[nodiscard]] Guest& raw_guest(uint16_t slot) { return *guests_[slot]; }
@@ -115,6 +115,7 @@ class WorkerTest : public ::testing::Test {
 
   // --- what the worker says ---
   [[nodiscard]] LoadBoard& board() { return *board_; }
+  [[nodiscard]] const FlowMarkBoard& marks() const { return *marks_; }
   [[nodiscard]] const SlotLoad& load(uint16_t slot) const { return board_->slot(SlotIndex{slot}); }
   [[nodiscard]] const ServiceLoad& load(const ServiceWords& words) const {
     return board_->service(words.index);
@@ -142,6 +143,7 @@ class WorkerTest : public ::testing::Test {
   std::vector<std::unique_ptr<Guest>> former_guests_;
   std::vector<Generation> generations_;
   std::unique_ptr<LoadBoard> board_;
+  std::unique_ptr<FlowMarkBoard> marks_;
   std::unique_ptr<SpscRing<LoadRecord>> load_ring_;
   std::unique_ptr<SpscRing<PortMessage>> port_messages_;
   std::unique_ptr<Published<SteeringTable>> steering_;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+#include "dataplane/flow_marks.h"
+
+#include <rte_mbuf.h>
+
+namespace cheshire {
+namespace {
+
+uint32_t mark_on(const rte_mbuf* packet) {
+  return (packet->ol_flags & RTE_MBUF_F_RX_FDIR_ID) != 0 ? packet->hash.fdir.hi : kNoMark;
+}
+
+}  // namespace
+
+void compare_marks(const PacketBurst& burst, FlowMarkBoard& board) {
+  for (uint16_t i = 0; i < burst.count; ++i) {
+    const uint32_t mark = mark_on(burst.packets[i]);
+    if (burst.steps[i] == Step::kSegment) {
+      const ServiceIndex service = burst.keys[i].service;
+      FlowMarkLoad& load = board.by_service[service.value];
+      load.seen.increment();
+      if (mark == mark_of(service)) {
+        load.marked.increment();
+        continue;
+      }
+    }
+    if (mark != kNoMark && burst.steps[i] != Step::kDrop) board.wrong.increment();
+  }
+}
+
+}  // namespace cheshire

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// What the NIC's marks are to a worker: something to compare. The software table finds each packet's service, marked
+// or not; one probe of it costs what a check of the mark would. So a lying NIC misleads nobody, and is found out.
+#pragma once
+
+#include "dataplane/packet_burst.h"
+#include "flow_mark_board.h"
+
+namespace cheshire {
+
+// After classify_from_clients(). Worker only.
+void compare_marks(const PacketBurst& burst, FlowMarkBoard& board);
+
+}  // namespace cheshire

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// Decides which flow rules the NIC holds, and whether they may be trusted. Pure but for the device; one thread
+// calls tick() every few milliseconds (flow_offload_thread.h).
+//
+// Software does everything without the NIC's help, always: a rule only saves work. So whatever goes wrong, the answer
+// is to take the rules out and to say why; nothing is tried again but what went silent (below).
+//
+// Rungs (flow_offload_status.h), each on top of the one before:
+//   mark  one busy service gets its rule as a trial. It is good when the rule's counter, the packets that reach the
+//         worker and the marks on them all grow. Then all services get theirs, in small portions.
+//   drop  a rule per VIP that lets its packets through, then one that drops the rest of IPv4. Good when packets still
+//         come. While the set of VIPs changes, the drop rule is out.
+//   pin   a rule per long flow that workers ask for, to their queue; out again when its counter stands still.
+//
+// A trial that goes wrong, by what is seen since the rule is in:
+//   rule's counter grows, nothing arrives       the NIC drops what it matched: off, all rungs (seen twice in a row)
+//   nothing arrives at all for kTrialSilenceNs  it vanished, or the clients went away: rule out, tried again; off
+//                                               after kSilencesMax such trials in a row
+//   packets arrive, the counter stands still    the rule matches nothing: off
+//   packets arrive and are counted, unmarked    off
+// Afterwards the comparison goes on, every kCheckNs. A mark that is not the packet's own ends it at once.
+// Bounds: rules_max and pins_max rules, kRuleTimePerTickNs of the device's time per tick, pins only if a rule takes
+// less than kPinRuleMaxNs.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/flow_offload_device.h"
+#include "flow_mark_board.h"
+#include "flow_offload_status.h"
+#include "ids.h"
+#include "units.h"
+
+namespace cheshire {
+
+inline constexpr uint64_t kTrialPackets = 16;
+inline constexpr uint64_t kTrialSilenceNs = 50 * kNsPerMs;  // no more than a retransmission is lost by it
+inline constexpr uint64_t kCheckNs = 100 * kNsPerMs;
+inline constexpr uint32_t kSilencesMax = 3;
+inline constexpr uint64_t kRuleTimePerTickNs = 5 * kNsPerMs;
+inline constexpr uint64_t kPinRuleMaxNs = kNsPerMs;
+inline constexpr uint64_t kPinIdleNs = 10 * kNsPerSecond;
+
+struct FlowOffloadOptions {
+  std::vector<uint16_t> queues = {0};
+  size_t rules_max = 4096;
+  size_t pins_max = 1024;
+};
+
+struct OffloadService {
+  ServiceIndex index;
+  be32 vip;
+  be16 port;
+  friend bool operator==(const OffloadService&, const OffloadService&) = default;
+};
+
+// Worker to manager: this flow is long, keep it on my queue.
+struct PinRequest {
+  be32 client;
+  be16 client_port;
+  be32 vip;
+  be16 port;
+  ServiceIndex service;
+  uint16_t queue = 0;
+};
+
+class FlowOffload {
+ public:
+  // `clock` in ns, for the device's own time. All outlive this.
+  FlowOffload(FlowDevice& device, FlowOffloadOptions options, const FlowMarkBoard& board,
+              std::function<uint64_t()> clock);
+  FlowOffload(const FlowOffload&) = delete;
+  FlowOffload& operator=(const FlowOffload&) = delete;
+  ~FlowOffload() { remove_all(); }
+
+  // Those that exist now. A service that went loses its rule at the next tick, before anything is added.
+  void set_services(std::vector<OffloadService> services) { services_ = std::move(services); }
+  void pin(const PinRequest& request);
+  void pin_lost() { ++status_.pins_refused; }
+  void tick(uint64_t now_ns);
+  // The end: the NIC is left as it was found.
+  void remove_all();
+
+  [[nodiscard]] const OffloadStatus& status() const { return status_; }
+  // What happened since the last call, for the log.
+  [[nodiscard]] std::vector<std::string> take_news() { return std::exchange(news_, {}); }
+
+ private:
+  struct ServiceRule {
+    OffloadService service;
+    FlowRuleHandle handle = 0;
+    uint64_t seen = 0;  // at the last check
+    uint64_t packets = 0;
+    bool suspect = false;
+  };
+  struct Pin {
+    FlowRuleHandle handle = 0;
+    uint64_t packets = 0;
+    uint64_t moved_ns = 0;
+  };
+  using PinKey = std::array<uint32_t, 4>;
+  struct Trial {
+    uint64_t begin_ns = 0;
+    uint64_t seen = 0;  // at its begin
+    uint64_t marked = 0;
+    bool suspect = false;  // counted, and nothing arrived: once may be a matter of microseconds
+  };
+  // Overlapping rules need different ones.
+  enum Priority : uint32_t { kPinPriority, kServicePriority, kAddressPriority, kDropPriority };
+
+  // flow_offload.cc: the rungs
+  void forget_services_gone();
+  void step_mark(uint64_t now_ns);
+  void begin_mark_trial(uint64_t now_ns);
+  void judge_mark_trial(uint64_t now_ns);
+  void add_service_rules();
+  void step_drop(uint64_t now_ns);
+  void begin_drop_trial(uint64_t now_ns);
+  void judge_drop_trial(uint64_t now_ns);
+  void check(uint64_t now_ns);
+
+  // flow_offload_rules.cc: rules, pins, the way down
+  [[nodiscard]] OffloadStatus::Rung& rung(OffloadRung which) {
+    return status_.rungs[static_cast<size_t>(which)];
+  }
+  [[nodiscard]] FlowRule service_rule(const OffloadService& service) const;
+  [[nodiscard]] Result<FlowRuleHandle> create(const FlowRule& rule);
+  void remove(FlowRuleHandle& handle);
+  void remove_drop_rules();
+  void remove_pins();
+  void step_down(OffloadRung which, const std::string& reason);
+  void change(OffloadRung which, OffloadState state, const std::string& why);
+  void went_silent(OffloadRung which, uint32_t& silences);
+  void count_rules();
+  void step_pins(uint64_t now_ns);
+  void drop_idle_pins(uint64_t now_ns);
+  void remove_pins_if(const std::function<bool(const PinKey&, Pin&)>& leaves);
+  [[nodiscard]] size_t rules_held() const;
+  [[nodiscard]] uint64_t seen_in_all() const;
+
+  FlowDevice& device_;
+  const FlowOffloadOptions options_;
+  const FlowMarkBoard& board_;
+  const std::function<uint64_t()> clock_;
+  std::vector<OffloadService> services_;
+  std::vector<ServiceRule> rules_;
+  std::vector<uint64_t> seen_before_;  // by service, at the last tick: who is busy
+  std::map<uint32_t, FlowRuleHandle> vip_rules_;
+  FlowRuleHandle drop_rule_ = 0;
+  std::map<PinKey, Pin> pins_;
+  std::vector<PinRequest> pin_requests_;
+  std::optional<Trial> trial_;  // of the rung that is in kTrial
+  uint64_t wrong_before_ = 0;
+  uint64_t seen_in_all_before_ = 0;
+  uint64_t checked_ns_ = 0;
+  uint64_t device_ns_ = 0;  // spent in this tick
+  uint32_t mark_silences_ = 0;
+  uint32_t drop_silences_ = 0;
+  bool asked_ = false;  // whether the device takes such rules
+  bool full_ = false;   // the NIC took no more; until a rule goes
+  OffloadStatus status_;
+  std::vector<std::string> news_;
+};
+
+}  // namespace cheshire
