@@ -366,6 +366,7 @@ int run(const Config& config, const std::string& config_path) {
   spdlog::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
   run_control(control, {mailbox.value().get(), socket.value().get()}, board, signals.value());
 
+  socket.value()->stop();
   // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of
   // a peer that is still connected without a word to us.
   drivers.value().clear();

@@ -211,7 +211,7 @@ void ControlLoop::wind_down(ServiceIndex index, uint64_t now_ns) {
   if (!services_[index.value].instances.empty() || waits) return;
   spdlog::info("{}: removed", config.name);
   Config next = *config_;
-  next.services[index.value] = ServiceConfig{.removed = true};
+  next.services[index.value] = ServiceConfig{.removed = true, .instances_max = 0};
   services_[index.value] = Service{};
   config_ = std::make_shared<const Config>(std::move(next));
   table_changed_ = true;

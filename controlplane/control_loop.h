@@ -128,6 +128,7 @@ class ControlLoop {
     return links_.board->service(index).waiting_syns.get() != 0;
   }
   void pause_quiet(ServiceIndex index, uint64_t now_ns);
+  void trim_pool(ServiceIndex index, InstanceState state, uint32_t wanted);
   void keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns);
   [[nodiscard]] bool standby_wanted(const Instance& instance) const;
   void fail(Instance& instance, const std::string& why, uint64_t now_ns);

@@ -69,10 +69,11 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::start(ControlSocketOptions
   return socket;
 }
 
-ControlSocket::~ControlSocket() {
+void ControlSocket::stop() {
+  if (!thread_.joinable()) return;
   stop_.publish(1);
   options_.mailbox->wake();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
   ::unlink(options_.path.c_str());
 }
 

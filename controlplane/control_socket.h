@@ -68,8 +68,9 @@ class ControlSocket {
   [[nodiscard]] static Result<std::unique_ptr<ControlSocket>> start(ControlSocketOptions options);
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
-  // Ends the thread and removes the socket.
-  ~ControlSocket();
+  // Ends the thread and removes the socket; the counters stay.
+  void stop();
+  ~ControlSocket() { stop(); }
 
   // As the command does; what came of it goes to the log.
   void request_reload();

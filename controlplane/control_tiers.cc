@@ -179,9 +179,20 @@ bool ControlLoop::standby_wanted(const Instance& instance) const {
   return !instance.retiring && driver_of(instance).has_tiers() && there < config_of(instance).standby;
 }
 
+// A config that was read anew may want fewer, and a sleeper may have lost its flows to their timeout.
+void ControlLoop::trim_pool(ServiceIndex index, InstanceState state, uint32_t wanted) {
+  uint32_t there = 0;
+  for (Instance& instance : instances_of(index)) {
+    if (instance.state != state || load_of(instance).in_flight.get() != 0) continue;
+    if (++there > wanted) leave(instance);
+  }
+}
+
 void ControlLoop::keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns) {
   Service& service = services_[index.value];
   const ServiceConfig& config = config_->services[index.value];
+  trim_pool(index, InstanceState::kShell, config.shells);
+  trim_pool(index, InstanceState::kStandby, config.standby);
   if (config.shells == 0 && config.standby == 0) return;
   const auto in = [&](std::initializer_list<InstanceState> states) {
     return count(index, [&](const Instance& instance) {

@@ -60,6 +60,7 @@ TEST(Reload, a_service_that_is_gone_drains_and_leaves_its_index_and_slots) {
   stage.advance(30 * kNsPerMs);
   EXPECT_EQ(stage.instance(0).state, InstanceState::kAbsent);
   EXPECT_FALSE(stage.table().find(be32(0xc000020a), be16(80)));
+  EXPECT_EQ(stage.control().config().instances_most(), 1U) << "none for what is gone";
   // Its index and its slots are another one's now, whose address it may even have.
   without.services.push_back(named("shop", 80, three()));
   EXPECT_EQ(told(stage, reload_of(without)), "reloaded; services: added 1 (shop)");
@@ -105,6 +106,18 @@ TEST(Reload, sizes_of_the_file_take_the_place_of_what_commands_set) {
   static_cast<void>(told(stage, reload_of(file_of_one())));
   EXPECT_EQ(stage.control().config().services[0].instances_min, 0U);
   EXPECT_EQ(stage.control().config().services[0].instances_max, 3U);
+}
+
+TEST(Reload, what_was_kept_ready_goes_where_less_is_wanted) {
+  Config file = file_of_one();
+  file.services[0].shells = 2;
+  ControlStage stage(file);
+  stage.advance(200 * kNsPerMs);
+  ASSERT_EQ(stage.states().substr(0, 11), "shell shell");
+  file.services[0].shells = 1;
+  static_cast<void>(told(stage, reload_of(file)));
+  stage.advance(50 * kNsPerMs);
+  EXPECT_EQ(stage.states().substr(0, 12), "shell absent");
 }
 
 // --- refused

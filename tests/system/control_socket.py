@@ -53,6 +53,8 @@ def story_whatever_comes_the_daemon_goes_on(world):
 
         assert connection.get()[0] == 200
     assert curl().ok
+    assert daemon.stop() == 0
+    assert not os.path.exists(os.path.dirname(path)), "the daemon's directory is still there"
 
 
 def story_another_user_is_not_heard(world):
