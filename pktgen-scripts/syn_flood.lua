@@ -19,8 +19,9 @@
 --   while sleep 1; do curl -sS -o /dev/null -m 5 -w '%{http_code} %{time_total}\n' http://192.0.2.10/; done
 -- and watch `cheshire status --watch`. It is good if held_syns never exceeds hold.syns_max, hold_full counts
 -- the rest, boots stays at max at most (one instance for a flood that no address stands behind is better),
--- the daemon's memory does not grow, and curl goes on answering 200. Answers that Pktgen counts are resets of
--- SYNs that were refused, and SYN-ACKs once a VM was woken. No SYN is sent twice in one run.
+-- the daemon's memory does not grow, and curl goes on answering 200. With `flood: {challenge: wake, syn_rate: 0}`
+-- boots stays at 0 until curl comes. Answers that Pktgen counts are challenges (ACKs), resets of SYNs that were
+-- refused, and SYN-ACKs once a VM was woken. No SYN is sent twice in one run.
 --
 -- Start:  CHESHIRE_DUT_MAC=52:54:00:00:00:01 pktgen -l 0-2 -n 4 -a 0000:03:00.0 -- -P -m "[1:2].0" \
 --           -f pktgen-scripts/syn_flood.lua
