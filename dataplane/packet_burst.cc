@@ -16,8 +16,29 @@ Step dropped(ParsedPacket& parsed, DropReason reason) {
   return Step::kDrop;
 }
 
-Step from_client(ParsedPacket& parsed, const uint8_t* frame, const SteeringTable& table,
-                 const MacAddress& nic_mac, FlowKey& key) {
+// Most packets of a burst are for the same service: the last answer is kept.
+class ServiceFinder {
+ public:
+  explicit ServiceFinder(const SteeringTable& table) : table_(table) {}
+  std::optional<ServiceIndex> find(be32 vip, be16 port) {
+    if (!(vip == vip_ && port == port_)) {
+      vip_ = vip;
+      port_ = port;
+      service_ = table_.find(vip, port);
+    }
+    return service_;
+  }
+  [[nodiscard]] bool is_vip(be32 address) const { return table_.is_vip(address); }
+
+ private:
+  const SteeringTable& table_;
+  be32 vip_;
+  be16 port_;
+  std::optional<ServiceIndex> service_;  // nobody listens at 0.0.0.0:0
+};
+
+Step from_client(ParsedPacket& parsed, const uint8_t* frame, ServiceFinder& table, const MacAddress& nic_mac,
+                 FlowKey& key) {
   const auto& ethernet = header_at<EthernetHeader>(frame, 0);
   const bool to_us = ethernet.destination == nic_mac;
   if (parsed.kind == PacketKind::kTcp) {
@@ -74,7 +95,10 @@ void parse_all(PacketBurst& burst, Known&& known) {
       burst.parsed[i].reason = DropReason::k_oversize;
       continue;
     }
-    parse_frame({bytes_of(packet), packet->data_len}, known(packet), burst.parsed[i]);
+    const std::span<const uint8_t> frame(bytes_of(packet), packet->data_len);
+    if (!parse_plain_tcp(frame, known(packet), burst.parsed[i])) {
+      parse_frame(frame, known(packet), burst.parsed[i]);
+    }
   }
 }
 
@@ -92,14 +116,20 @@ void parse_from_guest(PacketBurst& burst) {
 }
 
 void classify_from_clients(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac) {
+  if (table == nullptr) {
+    for (uint16_t i = 0; i < burst.count; ++i) {
+      burst.steps[i] = Step::kDrop;
+      if (burst.parsed[i].kind != PacketKind::kDrop) burst.parsed[i].reason = DropReason::k_not_ours;
+    }
+    return;
+  }
+  ServiceFinder finder(*table);
   for (uint16_t i = 0; i < burst.count; ++i) {
     ParsedPacket& parsed = burst.parsed[i];
     if (parsed.kind == PacketKind::kDrop) {
       burst.steps[i] = Step::kDrop;
-    } else if (table == nullptr) {
-      burst.steps[i] = dropped(parsed, DropReason::k_not_ours);
     } else {
-      burst.steps[i] = from_client(parsed, bytes_of(burst.packets[i]), *table, nic_mac, burst.keys[i]);
+      burst.steps[i] = from_client(parsed, bytes_of(burst.packets[i]), finder, nic_mac, burst.keys[i]);
     }
   }
 }

@@ -13,18 +13,6 @@ void dropped(ParsedPacket& packet, DropReason reason) {
   packet.reason = reason;
 }
 
-// Addresses that no host can send from (RFC 1122 3.2.1.3): this-network, loopback, multicast and above.
-bool impossible_source(be32 source) {
-  const uint32_t top = source.value() >> 24U;
-  return top == 0 || top == 127 || top >= 224;
-}
-
-// Combinations that no stack sends, and that scanners and fuzzers do.
-bool impossible_flags(uint8_t flags) {
-  if ((flags & (kTcpSyn | kTcpRst | kTcpAck | kTcpFin)) == 0) return true;
-  return (flags & kTcpSyn) != 0 && (flags & (kTcpFin | kTcpRst)) != 0;
-}
-
 [[gnu::always_inline]] inline void parse_tcp(std::span<const uint8_t> frame, ParsedPacket& packet,
                                              const Ipv4Header& ip, bool checksum_known_good) {
   if (packet.l4_length < sizeof(TcpHeader)) return dropped(packet, DropReason::k_truncated_tcp);

@@ -256,12 +256,13 @@ void Worker::open_flow(FlowEntry& flow, SlotIndex index) {
   load.flows_opened.increment();
   load.last_opened_ns.set(now_ns_);
   set_in_flight(index, slot.in_flight + 1);
-  const uint32_t soft = table_->value.service(flow.key.service).in_flight_soft;
+  // The slot's service is the flow's; reading it from the entry would wait for the entry's line.
+  const uint32_t soft = table_->value.service(slot.service).in_flight_soft;
   if (slot.in_flight < soft) {
     slot.soft_limit_told = false;
   } else if (!slot.soft_limit_told) {
     slot.soft_limit_told = true;
-    tell(LoadEdge::kSoftLimit, flow.key.service, index);
+    tell(LoadEdge::kSoftLimit, slot.service, index);
   }
 }
 

@@ -198,5 +198,39 @@ TEST(Parse, CountsSynAndFinAsOneByteOfSequenceSpaceEach) {
   }
 }
 
+// The short way of plain segments and the long way of everything say the same, whichever byte is not as usual.
+TEST(ParsePlain, AgreesWithTheWholeParserWhateverByteIsChanged) {
+  size_t plain_ones = 0;
+  for (const char* payload : {"", "x", "GET / HTTP/1.1"}) {
+    const Bytes whole = build(TcpFrame{.payload = text(payload), .padding = 3});
+    for (size_t at = 0; at < whole.size(); ++at) {
+      for (unsigned value = 0; value < 256; ++value) {
+        Bytes frame = whole;
+        frame[at] = static_cast<uint8_t>(value);
+        for (const bool known : {false, true}) {
+          ParsedPacket plain;
+          if (!parse_plain_tcp(frame, {.ipv4 = known, .l4 = known}, plain)) continue;
+          ++plain_ones;
+          const ParsedPacket all = parse_frame(frame, {.ipv4 = known, .l4 = known});
+          ASSERT_EQ(all.kind, PacketKind::kTcp) << at << " " << value;
+          ASSERT_EQ(plain.tcp_flags, all.tcp_flags);
+          ASSERT_EQ(plain.tcp_header_length, all.tcp_header_length);
+          ASSERT_EQ(plain.l3_offset, all.l3_offset);
+          ASSERT_EQ(plain.l4_offset, all.l4_offset);
+          ASSERT_EQ(plain.l4_length, all.l4_length);
+          ASSERT_EQ(plain.vlan_tci, all.vlan_tci);
+          ASSERT_EQ(plain.frame_length, all.frame_length);
+        }
+      }
+    }
+    for (size_t length = 0; length < whole.size(); ++length) {
+      ParsedPacket plain;
+      const std::span<const uint8_t> cut(whole.data(), length);
+      EXPECT_TRUE(!parse_plain_tcp(cut, {}, plain) || parse_frame(cut).kind == PacketKind::kTcp) << length;
+    }
+  }
+  EXPECT_GT(plain_ones, 1000U);
+}
+
 }  // namespace
 }  // namespace cheshire
