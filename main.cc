@@ -2,16 +2,13 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // cheshired: the daemon. main() is the order of its life.
-#include <fcntl.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -26,6 +23,7 @@
 #include "controlplane/config/config_yaml.h"
 #include "controlplane/control_loop.h"
 #include "controlplane/control_socket.h"
+#include "controlplane/runtime_directory.h"
 #include "controlplane/telemetry.h"
 #include "dataplane/eal.h"
 #include "dataplane/flow_offload_rte.h"
@@ -60,44 +58,6 @@ void start_logging(const Config& config) {
   logger->set_level(spdlog::level::from_str(config.log_level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(logger);
-}
-
-std::string lock_path(const std::string& directory) {
-  return directory + "/lock";
-}
-
-// The daemon's own directory, and the lock in it that keeps a second daemon of the same name out. The kernel
-// drops the lock with the process, however it ends.
-Result<UniqueFd> lock_runtime_dir(const std::string& directory, const std::string& name) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error || ::chmod(directory.c_str(), 0700) != 0) {
-    return Error{ErrorCode::kUnavailable, "cannot make " + directory + ": " +
-                                              (error ? error.message() : std::strerror(errno)) +
-                                              "; run as root or set runtime_dir"};
-  }
-  const std::string path = lock_path(directory);
-  for (;;) {
-    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!lock.valid()) {
-      return Error{ErrorCode::kUnavailable, "cannot open " + path + ": " + std::strerror(errno)};
-    }
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) {
-      // The one before us may have removed the file between our open and our lock: then it locks nobody out.
-      struct stat status {};
-      if (::fstat(lock.get(), &status) == 0 && status.st_nlink != 0) return lock;
-      continue;
-    }
-    return Error{ErrorCode::kAlreadyInUse, "a daemon named '" + name + "' runs already (it holds " + path +
-                                               "); stop it, or give this one another name"};
-  }
-}
-
-// While the lock is still held. What anybody else put into the directory stays, and so does the directory
-// then.
-void remove_runtime_dir(const std::string& directory) {
-  ::unlink(lock_path(directory).c_str());
-  ::rmdir(directory.c_str());
 }
 
 // Signals are read like any other event, by the control thread. Blocked before any other thread exists.
