@@ -46,7 +46,7 @@ Result<UniqueFd> listen_at(const std::string& path) {
     return unavailable(path, "bind");
   }
   if (::chmod(path.c_str(), 0600) != 0) return unavailable(path, "chmod");
-  constexpr int kBacklog = 16;
+  constexpr int kBacklog = 128;  // one is accepted a round; a client that does not block would be turned away
   if (::listen(fd.get(), kBacklog) != 0) return unavailable(path, "listen");
   return fd;
 }
