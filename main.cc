@@ -23,11 +23,11 @@
 #include "controlplane/config/config_yaml.h"
 #include "controlplane/control_loop.h"
 #include "controlplane/control_socket.h"
+#include "controlplane/offload_thread.h"
 #include "controlplane/runtime_directory.h"
 #include "controlplane/telemetry.h"
 #include "dataplane/eal.h"
 #include "dataplane/flow_offload_rte.h"
-#include "dataplane/flow_offload_thread.h"
 #include "dataplane/nic_port.h"
 #include "dataplane/vhost_server.h"
 #include "dataplane/worker.h"
@@ -187,19 +187,6 @@ void run_worker(Worker& worker, const WorkerConfig& config, const Counter& stop)
   }
 }
 
-// The NIC's flow rules, by a thread of their own. nullptr: the config wants none.
-std::unique_ptr<FlowOffloadThread> start_offload(const Config& config, uint16_t port_id,
-                                                 const FlowMarkBoard& marks, OffloadBoard& board) {
-  if (config.nic.flow_offload == FlowOffloadMode::kOff) return nullptr;
-  return std::make_unique<FlowOffloadThread>(
-      FlowOffloadThread::Links{
-          .device = make_rte_flow_device(port_id),
-          .marks = &marks,
-          .board = &board,
-          .log = [](const std::string& line) { spdlog::info("flow offload: {}", line); }},
-      FlowOffloadOptions{});
-}
-
 // What an operator asks for from outside of the process: by the control socket, or by a signal.
 struct Operator {
   CommandMailbox* mailbox;
@@ -252,7 +239,8 @@ int run(const Config& config, const std::string& config_path) {
   if (!pool) return start_failed(pool.error());
   auto port_id = find_ethdev(config.nic.device);
   if (!port_id) return start_failed(port_id.error());
-  if (config.nic.flow_offload != FlowOffloadMode::kOff) ask_for_marks(port_id.value());
+  const bool offloads = config.nic.flow_offload != FlowOffloadMode::kOff;
+  if (offloads) ask_for_marks(port_id.value());
   auto nic = NicPort::start({.port_id = port_id.value(),
                              .rx_descriptors = config.nic.rx_descriptors,
                              .tx_descriptors = config.nic.tx_descriptors,
@@ -266,7 +254,6 @@ int run(const Config& config, const std::string& config_path) {
   SpscRing<PortMessage> port_messages(std::bit_ceil(4 * slots));
   Published<SteeringTable> steering(1);
   StatusBoard status;
-  const bool offloads = config.nic.flow_offload != FlowOffloadMode::kOff;
   FlowMarkBoard marks(config.services_made());
   OffloadBoard offload_board;
   auto worker = std::make_unique<Worker>(WorkerOptions{.reader = 0,
@@ -294,7 +281,9 @@ int run(const Config& config, const std::string& config_path) {
                                    .downs_acknowledged = downs_acknowledged});
   if (!vhost) return start_failed(vhost.error());
 
-  auto offload = start_offload(config, port_id.value(), marks, offload_board);
+  std::unique_ptr<OffloadThread> offload;
+  if (offloads)
+    offload = std::make_unique<OffloadThread>(make_rte_flow_device(port_id.value()), marks, offload_board);
   std::map<DriverKind, Driver*> by_kind;
   for (const auto& [kind, driver] : drivers.value()) by_kind[kind] = driver.get();
   ControlLoop control(config,
@@ -307,7 +296,7 @@ int run(const Config& config, const std::string& config_path) {
                        .vhost_socket = [&](SlotIndex slot) { return vhost.value()->socket_path(slot); },
                        .published =
                            [&](const SteeringTable& table) {
-                             if (offload != nullptr) offload->set_services(offload_services(table));
+                             if (offload) offload->set_services(table);
                            }});
   auto mailbox = CommandMailbox::create();
   if (!mailbox) return start_failed(mailbox.error());

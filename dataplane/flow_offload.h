@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Decides which flow rules the NIC holds, and whether they may be trusted. Pure but for the device; one thread
-// calls tick() every few milliseconds (flow_offload_thread.h).
+// calls tick() every few milliseconds (controlplane/offload_thread.h).
 //
 // Software does everything without the NIC's help, always: a rule only saves work. So whatever goes wrong, the answer
 // is to take the rules out and to say why; nothing is tried again but what went silent (below).

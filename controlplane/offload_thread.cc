@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "dataplane/flow_offload_thread.h"
+#include "controlplane/offload_thread.h"
 
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 #include <time.h>
 
 #include <utility>
 
 namespace cheshire {
 
-std::vector<OffloadService> offload_services(const SteeringTable& table) {
+OffloadThread::OffloadThread(std::unique_ptr<FlowDevice> device, const FlowMarkBoard& marks,
+                             OffloadBoard& board, FlowOffloadOptions options)
+    : device_(std::move(device)), marks_(marks), board_(board), options_(std::move(options)), thread_([this] {
+        run();
+      }) {}
+
+OffloadThread::~OffloadThread() {
+  stop_.publish(1);
+  thread_.join();
+}
+
+void OffloadThread::set_services(const SteeringTable& table) {
   std::vector<OffloadService> services;
   for (size_t i = 0; i < table.services().size(); ++i) {
     const SteeringService& service = table.services()[i];
     if (service.port == be16(0)) continue;  // nobody's
     services.push_back({ServiceIndex{static_cast<uint16_t>(i)}, service.vip, service.port});
   }
-  return services;
-}
-
-FlowOffloadThread::FlowOffloadThread(Links links, FlowOffloadOptions options)
-    : links_(std::move(links)), options_(std::move(options)), thread_([this] { run(); }) {}
-
-FlowOffloadThread::~FlowOffloadThread() {
-  stop_.publish(1);
-  thread_.join();
-}
-
-void FlowOffloadThread::set_services(std::vector<OffloadService> services) {
   const std::lock_guard lock(mutex_);
   services_ = std::move(services);
 }
 
-void FlowOffloadThread::run() {
+void OffloadThread::run() {
   pthread_setname_np(pthread_self(), "nic-offload");
-  FlowOffload offload(*links_.device, options_, *links_.marks, [] { return monotonic_ns(); });
+  FlowOffload offload(*device_, options_, marks_, [] { return monotonic_ns(); });
   while (stop_.observe() == 0) {
     turn(offload);
     constexpr timespec kPause{.tv_sec = 0, .tv_nsec = static_cast<long>(kOffloadTickNs)};
@@ -43,7 +43,7 @@ void FlowOffloadThread::run() {
   }
 }
 
-void FlowOffloadThread::turn(FlowOffload& offload) {
+void OffloadThread::turn(FlowOffload& offload) {
   std::optional<std::vector<OffloadService>> services;
   {
     const std::lock_guard lock(mutex_);
@@ -53,8 +53,8 @@ void FlowOffloadThread::turn(FlowOffload& offload) {
   PinRequest request;
   for (size_t i = 0; i < kPinRequestsMax && pins_.pop(request); ++i) offload.pin(request);
   offload.tick(monotonic_ns());
-  for (const std::string& line : offload.take_news()) links_.log(line);
-  links_.board->show(offload.status());
+  for (const std::string& line : offload.take_news()) spdlog::info("flow offload: {}", line);
+  board_.show(offload.status());
 }
 
 }  // namespace cheshire

@@ -5,11 +5,9 @@
 // a ring, the control thread by set_services(), telemetry reads the board.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,24 +21,18 @@ namespace cheshire {
 inline constexpr uint64_t kOffloadTickNs = 10 * kNsPerMs;
 inline constexpr size_t kPinRequestsMax = 1024;
 
-[[nodiscard]] std::vector<OffloadService> offload_services(const SteeringTable& table);
-
-class FlowOffloadThread {
+class OffloadThread {
  public:
-  struct Links {
-    std::unique_ptr<FlowDevice> device;
-    const FlowMarkBoard* marks = nullptr;
-    OffloadBoard* board = nullptr;
-    std::function<void(const std::string&)> log;  // on the thread
-  };
-  FlowOffloadThread(Links links, FlowOffloadOptions options);
+  // `marks` and `board` outlive it.
+  OffloadThread(std::unique_ptr<FlowDevice> device, const FlowMarkBoard& marks, OffloadBoard& board,
+                FlowOffloadOptions options = {});
   // Returns when the NIC holds none of our rules.
-  ~FlowOffloadThread();
-  FlowOffloadThread(const FlowOffloadThread&) = delete;
-  FlowOffloadThread& operator=(const FlowOffloadThread&) = delete;
+  ~OffloadThread();
+  OffloadThread(const OffloadThread&) = delete;
+  OffloadThread& operator=(const OffloadThread&) = delete;
 
-  // Control thread: those that exist from now on.
-  void set_services(std::vector<OffloadService> services);
+  // Control thread: the services that exist from now on.
+  void set_services(const SteeringTable& table);
   // One worker. False if the ring is full: then the flow is not pinned.
   [[nodiscard]] bool pin(const PinRequest& request) { return pins_.push(request); }
 
@@ -48,7 +40,9 @@ class FlowOffloadThread {
   void run();
   void turn(FlowOffload& offload);
 
-  Links links_;
+  const std::unique_ptr<FlowDevice> device_;
+  const FlowMarkBoard& marks_;
+  OffloadBoard& board_;
   const FlowOffloadOptions options_;
   SpscRing<PinRequest> pins_{kPinRequestsMax};
   std::mutex mutex_;                                     // guards services_
