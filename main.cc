@@ -31,6 +31,7 @@
 #include "dataplane/nic_port.h"
 #include "dataplane/vhost_server.h"
 #include "dataplane/worker.h"
+#include "doorbell.h"
 #include "handle.h"
 #include "hypervisor/fake/fake_driver.h"
 #include "hypervisor/kvm/kvm_driver.h"
@@ -44,7 +45,7 @@ constexpr int kExitBadConfig = 2;
 constexpr size_t kLoadRingRecords = 65536;
 constexpr uint64_t kFirstWorkerNapNs = 10 * kNsPerUs;
 // The control thread's nap while nothing happens, in ticks.
-constexpr uint64_t kIdleTickFactor = 8;
+constexpr uint64_t kIdleTickFactor = 20;
 constexpr uint64_t kShutdownMaxNs = 5 * kNsPerSecond;
 
 int start_failed(const Error& error) {
@@ -159,9 +160,12 @@ class Naps {
  public:
   Naps(uint64_t first_ns, uint64_t longest_ns)
       : first_ns_(first_ns), longest_ns_(longest_ns), next_ns_(first_ns) {}
-  void take() {
-    nap(next_ns_);
+  void take() { nap(next()); }
+  // How long the nap is to be that is taken now.
+  [[nodiscard]] uint64_t next() {
+    const uint64_t ns = next_ns_;
     next_ns_ = std::min(next_ns_ + next_ns_ / 4 + 1, longest_ns_);
+    return ns;
   }
   void begin_again() { next_ns_ = first_ns_; }
 
@@ -193,8 +197,9 @@ struct Operator {
   ControlSocket* socket;
 };
 
-void run_control(ControlLoop& control, const Operator& from, const LoadBoard& board,
-                 const UniqueFd& signals) {
+// An edge on the worker ends a nap (doorbell.h).
+void run_control(ControlLoop& control, const Operator& from, const LoadBoard& board, const UniqueFd& signals,
+                 const std::function<void(uint64_t)>& nap_or_be_woken) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   const auto naps_of = [](uint64_t tick_ns) { return Naps(tick_ns, kIdleTickFactor * tick_ns); };
   // While the worker's turns are all idle, nothing comes that could not wait for a nap a little longer.
@@ -206,11 +211,11 @@ void run_control(ControlLoop& control, const Operator& from, const LoadBoard& bo
       from.mailbox->answer(posted->ticket, control.execute(posted->command, monotonic_ns()));
       naps = naps_of(control.config().control.tick_ns);
     }
-    control.tick(monotonic_ns());
+    const bool busy = control.tick(monotonic_ns());
     const uint64_t busy_turns = board.worker.turns.get() - board.worker.idle_turns.get();
-    if (busy_turns != busy_turns_seen) naps.begin_again();
+    if (busy || busy_turns != busy_turns_seen) naps.begin_again();
     busy_turns_seen = busy_turns;
-    naps.take();
+    if (const uint64_t ns = naps.next(); ns != 0) nap_or_be_woken(ns);
   }
   spdlog::info("ending: every instance is stopped, open flows are reset");
   control.begin_shutdown();
@@ -251,11 +256,18 @@ int run(const Config& config, const std::string& config_path) {
   const size_t slots = config.slots();
   LoadBoard board(slots, config.services_made());
   SpscRing<LoadRecord> load_ring(kLoadRingRecords);
+  Doorbell doorbell;
   SpscRing<PortMessage> port_messages(std::bit_ceil(4 * slots));
   Published<SteeringTable> steering(1);
   StatusBoard status;
   FlowMarkBoard marks(config.services_made());
   OffloadBoard offload_board;
+  DecisionTrace trace;
+  if (!config.control.trace.empty()) {
+    if (auto result = trace.write_to(config.control.trace, config.control.trace_max_bytes); !result) {
+      return start_failed(result.error());
+    }
+  }
   auto worker = std::make_unique<Worker>(WorkerOptions{.reader = 0,
                                                        .slots = slots,
                                                        .services = config.services_made(),
@@ -269,7 +281,8 @@ int run(const Config& config, const std::string& config_path) {
                                                      .port_messages = &port_messages,
                                                      .load_ring = &load_ring,
                                                      .board = &board,
-                                                     .marks = offloads ? &marks : nullptr});
+                                                     .marks = offloads ? &marks : nullptr,
+                                                     .doorbell = &doorbell});
   Counter worker_ended;
   // A worker that has ended has left every port.
   const auto downs_acknowledged = [&] {
@@ -297,13 +310,15 @@ int run(const Config& config, const std::string& config_path) {
                        .published =
                            [&](const SteeringTable& table) {
                              if (offload) offload->set_services(table);
-                           }});
+                           },
+                       .trace = &trace});
   auto mailbox = CommandMailbox::create();
   if (!mailbox) return start_failed(mailbox.error());
   auto socket = ControlSocket::start(
       {.path = directory + "/control.sock", .config_path = config_path, .mailbox = mailbox.value().get()});
   if (!socket) return start_failed(socket.error());
-  if (auto result = register_telemetry({&board, &status, socket.value().get(), &offload_board, &marks});
+  if (auto result =
+          register_telemetry({&board, &status, socket.value().get(), &offload_board, &marks, &trace});
       !result)
     return start_failed(result.error());
 
@@ -313,7 +328,8 @@ int run(const Config& config, const std::string& config_path) {
   }
   for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
   spdlog::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
-  run_control(control, {mailbox.value().get(), socket.value().get()}, board, signals.value());
+  run_control(control, {mailbox.value().get(), socket.value().get()}, board, signals.value(),
+              [&](uint64_t longest_ns) { doorbell.sleep(longest_ns, [&] { return !load_ring.empty(); }); });
 
   socket.value()->stop();
   // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of

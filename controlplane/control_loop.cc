@@ -11,6 +11,14 @@
 #include "controlplane/table_builder.h"
 
 namespace cheshire {
+namespace {
+
+// Bounds of one round: it ends, however much comes. A service with more slots is looked at as a whole.
+constexpr size_t kRecordsPerRound = 16384;
+constexpr size_t kSlotsPerRound = 64;
+
+}  // namespace
+
 ControlLoop::ControlLoop(const Config& config, ControlLinks links)
     : config_(std::make_shared<const Config>(config)),
       file_config_(config_),
@@ -25,12 +33,15 @@ ControlLoop::ControlLoop(const Config& config, ControlLinks links)
   orders_.reserve(instances_.size());
 }
 
-void ControlLoop::tick(uint64_t now_ns) {
-  drain_load_ring();
+bool ControlLoop::tick(uint64_t now_ns) {
+  busy_ = false;
+  take_load_records();
   take_driver_events(now_ns);
   share_slots();
-  for (Instance& instance : instances_) observe_instance(instance, now_ns);
-  for (uint16_t index = 0; index < services_.size(); ++index) run_service(ServiceIndex{index}, now_ns);
+  look_at_some_more();
+  for (const ServiceIndex index : to_look_) look_at(index, now_ns);
+  to_look_.clear();
+  busy_ |= table_changed_ || !orders_.empty() || !runs_.empty() || !departing_.empty();
   if (table_changed_) publish();
   for (BootOrder& order : orders_) {
     Instance& instance = instances_[order.id.slot.value];
@@ -46,13 +57,40 @@ void ControlLoop::tick(uint64_t now_ns) {
   runs_.clear();
   progress_departures();
   show_status(now_ns);
+  return busy_;
 }
 
-// The records say where to look; this loop looks everywhere each round, so they only have to be taken away.
-void ControlLoop::drain_load_ring() {
+void ControlLoop::take_load_records() {
   LoadRecord record;
-  while (links_.load_ring->pop(record)) {
+  for (size_t taken = 0; taken < kRecordsPerRound && links_.load_ring->pop(record); ++taken) {
+    busy_ = true;
+    CHECK(record.version == kLoadRecordVersion && record.service.value < services_.size());
+    services_[record.service.value].meter.take(record);
+    to_look_at(record.service);
   }
+}
+
+void ControlLoop::to_look_at(ServiceIndex index) {
+  Service& service = services_[index.value];
+  if (service.to_look) return;
+  service.to_look = true;
+  to_look_.push_back(index);
+}
+
+// Services in turn, so many per round that small configs are looked at as a whole.
+void ControlLoop::look_at_some_more() {
+  size_t slots = 0;
+  for (size_t seen = 0; seen < services_.size() && slots < kSlotsPerRound; ++seen) {
+    slots += services_[looked_at_].instances.size();
+    to_look_at(ServiceIndex{static_cast<uint16_t>(looked_at_)});
+    looked_at_ = (looked_at_ + 1) % services_.size();
+  }
+}
+
+void ControlLoop::look_at(ServiceIndex index, uint64_t now_ns) {
+  services_[index.value].to_look = false;
+  for (Instance& instance : instances_of(index)) observe_instance(instance, now_ns);
+  run_service(index, now_ns);
 }
 
 void ControlLoop::take_driver_events(uint64_t now_ns) {
@@ -60,6 +98,8 @@ void ControlLoop::take_driver_events(uint64_t now_ns) {
     while (const std::optional<DriverEvent> event = driver->next_event()) {
       Instance& instance = instances_[event->id.slot.value];
       if (!(instance.id == event->id)) continue;
+      busy_ = true;
+      to_look_at(instance.service);
       take_driver_event(instance, *event, now_ns);
     }
   }
@@ -87,17 +127,38 @@ void ControlLoop::take_driver_event(Instance& instance, const DriverEvent& event
   }
 }
 
-ServiceView ControlLoop::view_of(ServiceIndex index, uint64_t now_ns) const {
-  ServiceView view;
+ServiceView ControlLoop::view_of(ServiceIndex index, uint64_t now_ns) {
+  Service& service = services_[index.value];
+  const ServiceConfig& config = config_->services[index.value];
+  ServiceView view{.grew_ns = service.grew_ns, .shrank_ns = service.shrank_ns};
   for (const Instance& instance : instances_of(index)) {
+    if (instance.state == InstanceState::kDraining) ++view.draining;
     if (!instance.counts() || instance.replaces) continue;
     ++view.size;
-    if (instance.state == InstanceState::kBooting) ++view.booting;
+    const bool booting = instance.state == InstanceState::kBooting;
+    if (booting) ++view.booting;
+    if (booting || now_ns - instance.ready_ns < config.warmup_ns) ++view.cold;
     if (is_quiet(instance, now_ns)) ++view.quiet;
     view.in_flight += static_cast<uint32_t>(load_of(instance).in_flight.get());
   }
   view.waiting_syns = static_cast<uint32_t>(links_.board->service(index).waiting_syns.get());
+  take_usage(index, now_ns);
+  service.meter.look(InstanceRange<const Instance>(service.instances), *links_.board, index, config, now_ns,
+                     view);
   return view;
+}
+
+// Asking a driver takes a lock: only where a policy wants to know, and a few times per window.
+void ControlLoop::take_usage(ServiceIndex index, uint64_t now_ns) {
+  ServiceMeter& meter = services_[index.value].meter;
+  const ServiceConfig& config = config_->services[index.value];
+  if (!meter.wants_usage(config, now_ns)) return;
+  size_t position = 0;
+  for (const Instance& instance : instances_of(index)) {
+    const size_t at = position++;
+    if (instance.state != InstanceState::kActive) continue;
+    if (const auto usage = driver_of(instance).usage(instance.id)) meter.take_usage(config, at, *usage);
+  }
 }
 
 void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
@@ -118,8 +179,13 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
   const ServiceView view = view_of(index, now_ns);
   const Decision decision = decide(view, config_->services[index.value], now_ns);
   service.status.wanted = decision.wanted;
+  service.status.metrics = view.metrics;
+  service.status.metrics_valid = view.valid;
+  chosen_.clear();
   if (decision.wanted > view.size) grow(index, decision.wanted - view.size, now_ns);
   if (decision.wanted < view.size) shrink(index, view.size - decision.wanted, decision.by, now_ns);
+  if (!chosen_.empty()) (decision.wanted > view.size ? service.grew_ns : service.shrank_ns) = now_ns;
+  trace(index, view, decision, now_ns);
   replace_outdated(index, now_ns);
   choose_last_resort(index);
   pause_quiet(index, now_ns);
@@ -145,6 +211,7 @@ void ControlLoop::fail(Instance& instance, const std::string& why, uint64_t now_
 }
 
 void ControlLoop::leave(Instance& instance) {
+  if (instance.state != InstanceState::kLeaving) departing_.push_back(instance.id.slot);
   instance.state = InstanceState::kLeaving;
   change_table(instance);
 }
@@ -171,7 +238,8 @@ void ControlLoop::publish() {
 
 void ControlLoop::progress_departures() {
   links_.steering->reclaim();
-  for (Instance& instance : instances_) {
+  for (const SlotIndex slot : departing_) {
+    Instance& instance = instances_[slot.value];
     if (instance.state == InstanceState::kLeaving && links_.steering->passed_by_all(instance.table_version)) {
       instance.state = InstanceState::kStopping;
       if (!instance.process_gone) driver_of(instance).stop(instance.id);
@@ -186,6 +254,8 @@ void ControlLoop::progress_departures() {
       instance.replaces = false;
     }
   }
+  std::erase_if(departing_,
+                [this](SlotIndex slot) { return instances_[slot.value].state == InstanceState::kAbsent; });
 }
 
 bool ControlLoop::all_gone() const {

@@ -3,10 +3,10 @@
 
 // The control thread: observe, decide, act, publish. It never waits for a VM: drivers are told and tell back.
 //
-//   observe   load board (what is true), driver events; the load ring is emptied: its records say where to
-//   look
-//             first, and this loop looks everywhere each round
-//   decide    policy.h, a pure function of a ServiceView
+//   observe   load records and driver events say which services to look at; the rest is looked at in turn, so
+//             that a record that was lost, or a deadline, is noticed a few milliseconds later. What is true
+//             is on the load board. Metrics: service_meter.h
+//   decide    policy.h, a pure function of a ServiceView; each decision is traced (decision_trace.h)
 //   act       call draining instances back, resume, start shells, boot, drain, pause, refill the pools;
 //             fail what died or came too late
 //   publish   one steering table for all changes of the round, and only then the orders to the drivers, so
@@ -28,9 +28,11 @@
 #include "controlplane/admission_rules_book.h"
 #include "controlplane/boot_backoff.h"
 #include "controlplane/control_command.h"
+#include "controlplane/decision_trace.h"
 #include "controlplane/instance.h"
 #include "controlplane/maglev.h"
 #include "controlplane/policy.h"
+#include "controlplane/service_meter.h"
 #include "controlplane/status.h"
 #include "hypervisor/driver.h"
 #include "load_board.h"
@@ -53,6 +55,7 @@ struct ControlLinks {
   std::function<std::string(SlotIndex)> vhost_socket;
   // Told of each table that is published; empty: nobody wants to know. On the control thread.
   std::function<void(const SteeringTable&)> published;
+  DecisionTrace* trace = nullptr;  // none: decisions are not kept
 };
 
 class ControlLoop {
@@ -61,7 +64,8 @@ class ControlLoop {
   ControlLoop(const ControlLoop&) = delete;
   ControlLoop& operator=(const ControlLoop&) = delete;
 
-  void tick(uint64_t now_ns);
+  // Returns whether there was anything to do: a record, an event, something on its way.
+  bool tick(uint64_t now_ns);
 
   // From now on nothing is booted, and every instance is taken away at once; its flows are reset.
   void begin_shutdown() { shutting_down_ = true; }
@@ -76,12 +80,23 @@ class ControlLoop {
   [[nodiscard]] std::string name_of(const Instance& instance) const;  // "hello/3/17"
 
  private:
+  // What was last traced of a service: the same again is not.
+  struct Traced {
+    Decision decision;
+    uint64_t time_ns = 0;  // 0: nothing yet
+  };
   struct Service {
+    bool to_look = false;  // in to_look_
+    ServiceMeter meter;
     std::vector<Instance*> instances;  // one for each slot that it has
     uint32_t revision = 1;             // counts the changes of its image
     BootBackoff backoff;
     bool refusing = false;
     uint64_t last_demand_ns = 0;  // when somebody was last waiting or booting
+    uint64_t grew_ns = 0;
+    uint64_t shrank_ns = 0;
+    Traced traced;
+    std::shared_ptr<const Config> rules_traced;  // the config whose rules are in the trace
     ServiceStatus status;
   };
 
@@ -99,7 +114,10 @@ class ControlLoop {
   void replace_outdated(ServiceIndex index, uint64_t now_ns);
   void choose_last_resort(ServiceIndex index);
 
-  void drain_load_ring();
+  void take_load_records();
+  void look_at_some_more();
+  void to_look_at(ServiceIndex index);
+  void look_at(ServiceIndex index, uint64_t now_ns);
   void take_driver_events(uint64_t now_ns);
   void take_driver_event(Instance& instance, const DriverEvent& event, uint64_t now_ns);
   void observe_instance(Instance& instance, uint64_t now_ns);
@@ -108,7 +126,9 @@ class ControlLoop {
   void observe_draining(Instance& instance, uint64_t now_ns);
   void observe_pausing(Instance& instance, uint64_t now_ns);
   void became_active(Instance& instance, uint64_t now_ns);
-  [[nodiscard]] ServiceView view_of(ServiceIndex index, uint64_t now_ns) const;
+  [[nodiscard]] ServiceView view_of(ServiceIndex index, uint64_t now_ns);
+  void take_usage(ServiceIndex index, uint64_t now_ns);
+  void trace(ServiceIndex index, const ServiceView& view, const Decision& decision, uint64_t now_ns);
   [[nodiscard]] bool is_quiet(const Instance& instance, uint64_t now_ns) const;
   [[nodiscard]] bool is_pausable(const Instance& instance, uint64_t now_ns) const;
   [[nodiscard]] uint32_t count(ServiceIndex index, const std::function<bool(const Instance&)>& is_one) const;
@@ -163,10 +183,15 @@ class ControlLoop {
   std::shared_ptr<const Config> file_config_;  // the file as it was last read, without what commands changed
   const ControlLinks links_;
   std::vector<Service> services_;
-  std::vector<Instance> instances_;  // by slot; never resized
-  std::vector<Instance*> pool_;      // of slots that no service has
-  std::vector<BootOrder> orders_;    // of this round, given to the drivers after publication
-  std::vector<InstanceId> runs_;     // shells to start and paused instances to resume, likewise
+  std::vector<Instance> instances_;    // by slot; never resized
+  std::vector<Instance*> pool_;        // of slots that no service has
+  std::vector<BootOrder> orders_;      // of this round, given to the drivers after publication
+  std::vector<InstanceId> runs_;       // shells to start and paused instances to resume, likewise
+  std::vector<ServiceIndex> to_look_;  // in this round
+  size_t looked_at_ = 0;               // the service that is next in turn
+  std::vector<SlotIndex> departing_;   // leaving or stopping
+  std::vector<SlotIndex> chosen_;      // by the decision at hand
+  bool busy_ = false;                  // there was something to do in this round
   MaglevTables maglev_;
   AdmissionRulesBook rules_book_;
   bool slots_settled_ = false;  // every service has as many as it may have

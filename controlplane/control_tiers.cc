@@ -25,6 +25,7 @@ void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
       if (by == 0) return;
       if (instance.state != state || instance.retiring) continue;
       act(instance);
+      chosen_.push_back(instance.id.slot);
       --by;
     }
   };
@@ -51,6 +52,7 @@ void ControlLoop::shrink(ServiceIndex index, uint32_t by, Reason reason, uint64_
     });
     if (victim == nullptr) return;
     drain(*victim, now_ns);
+    chosen_.push_back(victim->id.slot);
   }
 }
 

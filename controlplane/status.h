@@ -5,6 +5,7 @@
 // writer never waits for a reader longer than the copying of a pointer.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,8 @@
 
 #include "config.h"
 #include "controlplane/instance.h"
+#include "controlplane/policy.h"
+#include "controlplane/trace_record.h"
 #include "hypervisor/driver.h"
 
 namespace cheshire {
@@ -55,6 +58,9 @@ struct ServiceStatus {
   bool refusing = false;
   // Flows opened in slots that the service has no more, less those of its slots before it had them.
   uint64_t flows_elsewhere = 0;
+  std::array<MetricView, kMetrics> metrics{};
+  uint32_t metrics_valid = 0;   // bit 1 << Metric
+  TraceDecision last_decision;  // that changed the size, or wanted to; time_ns 0: none so far
 };
 
 struct Status {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "controlplane/decision_words.h"
 #include "controlplane/table_builder.h"
 
 namespace cheshire {
@@ -83,6 +84,19 @@ std::string address(be32 ip, be16 port) {
          std::to_string(a >> 8U & 255U) + "." + std::to_string(a & 255U) + ":" + std::to_string(port.value());
 }
 
+// The metrics that are known, and why the size is what it is.
+void fill_decision(Dict& row, const ServiceConfig& config, const ServiceStatus& state, uint64_t now_ns) {
+  for (size_t i = 0; i < kMetrics; ++i) {
+    if ((state.metrics_valid >> i & 1U) == 0) continue;
+    row.add(("metric_" + std::string(kMetricNames[i])).c_str(),
+            static_cast<uint64_t>(std::max<int64_t>(state.metrics[i].value, 0)));
+  }
+  const TraceDecision& last = state.last_decision;
+  if (last.time_ns == 0) return;
+  row.add("last_decision", describe_decision(last.view, last.decision, config));
+  row.add("last_decision_ms", (now_ns - std::min(last.time_ns, now_ns)) / kNsPerMs);
+}
+
 void fill_service(Dict& row, size_t index, const Status& status) {
   const ServiceConfig& config = status.config->services[index];
   const ServiceStatus& state = status.services[index];
@@ -123,6 +137,7 @@ void fill_service(Dict& row, size_t index, const Status& status) {
   row.add("cold_starts", state.cold_starts);
   row.add("refusing", state.refusing ? 1 : 0);
   row.add("removed", config.removed ? 1 : 0);
+  fill_decision(row, config, state, status.time_ns);
 }
 
 void fill_admission(Dict& row, const ServiceLoad& load) {
@@ -329,6 +344,31 @@ int cold_starts_command(const char*, const char* parameters, rte_tel_data* answe
   return 0;
 }
 
+int decisions_command(const char*, const char* parameters, rte_tel_data* answer) {
+  const auto page = parse_page(parameters);
+  if (!page) return -EINVAL;
+  const auto status = g_links.status->latest();
+  Dict dict(answer);
+  for (const auto& [number, record] : g_links.trace->latest(page->start, page->count)) {
+    if (record.service >= status->config->services.size()) continue;
+    const ServiceConfig& config = status->config->services[record.service];
+    const bool added = dict.add_row(std::to_string(number), [&](Dict& row) {
+      row.add("service", config.name);
+      row.add(
+          "age",
+          std::to_string((status->time_ns - std::min(record.time_ns, status->time_ns)) / kNsPerMs) + " ms");
+      row.add("time_ns", record.time_ns);
+      row.add("size", record.view.size);
+      row.add("wanted", record.decision.wanted);
+      row.add("by", std::string(to_string(record.decision.by)));
+      row.add("brake", std::string(to_string(record.decision.brake)));
+      row.add("what", describe_decision(record.view, record.decision, config));
+    });
+    if (!added) break;
+  }
+  return 0;
+}
+
 }  // namespace
 
 Result<void> register_telemetry(const TelemetryLinks& links) {
@@ -349,6 +389,8 @@ Result<void> register_telemetry(const TelemetryLinks& links) {
       {"/cheshire/offload", offload_command, "What the NIC does for us, by rung. No parameters"},
       {"/cheshire/cold_starts", cold_starts_command,
        "The newest starts a client waited for, ns since its SYN. Parameters: start,count"},
+      {"/cheshire/decisions", decisions_command,
+       "The newest decisions of the autoscaler, oldest first. Parameters: start,count"},
   };
   for (const Command& command : commands) {
     if (rte_telemetry_register_cmd(command.name, command.handler, command.help) != 0) {

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "controlplane/control_socket.h"
+#include "controlplane/decision_trace.h"
 #include "controlplane/status.h"
 #include "flow_mark_board.h"
 #include "flow_offload_status.h"
@@ -31,6 +32,7 @@ struct TelemetryLinks {
   const ControlSocket* control_socket = nullptr;
   const OffloadBoard* offload = nullptr;
   const FlowMarkBoard* marks = nullptr;
+  const DecisionTrace* trace = nullptr;
 };
 
 // Once per process, after EAL; what the links point to must live until the process ends or EAL is cleaned up.

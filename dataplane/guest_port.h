@@ -14,6 +14,13 @@ struct rte_mempool;
 
 namespace cheshire {
 
+// What lies in a guest's receive ring.
+struct Backlog {
+  uint32_t packets = 0;   // delivered, and not consumed as far as can be seen
+  uint64_t consumed = 0;  // cumulative; stands still while the guest does
+  uint64_t age_ns = 0;    // of the oldest of `packets`
+};
+
 class GuestPort {
  public:
   GuestPort() = default;
@@ -26,6 +33,8 @@ class GuestPort {
   [[nodiscard]] virtual uint16_t to_guest(rte_mbuf** packets, uint16_t count) = 0;
   // Takes up to `count` packets of the guest, copied into buffers from `pool`, which become the caller's.
   [[nodiscard]] virtual uint16_t from_guest(rte_mempool* pool, rte_mbuf** packets, uint16_t count) = 0;
+  // Once per publication interval, not per packet.
+  [[nodiscard]] virtual Backlog backlog() { return {}; }
 };
 
 // What the thread that watches the ports tells the worker.

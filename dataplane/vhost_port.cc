@@ -3,7 +3,12 @@
 
 #include "dataplane/vhost_port.h"
 
+#include <rte_cycles.h>
 #include <rte_vhost.h>
+
+#include <algorithm>
+
+#include "units.h"
 
 namespace cheshire {
 namespace {
@@ -12,14 +17,38 @@ namespace {
 constexpr uint16_t kGuestReceiveQueue = 0;
 constexpr uint16_t kGuestTransmitQueue = 1;
 
+// A ring of 1,024 buffers whose guest takes 40,000 packets a second holds 25 ms: 256 marks cover it.
+constexpr uint64_t kMarksPerSecond = 10'000;
+constexpr uint64_t kForgottenAfterSeconds = 1;
+constexpr uint16_t kRingSizeMax = 1024;
+
 }  // namespace
 
+VhostPort::VhostPort() : times_(rte_get_tsc_hz() / kMarksPerSecond) {}
+
 uint16_t VhostPort::to_guest(rte_mbuf** packets, uint16_t count) {
-  return rte_vhost_enqueue_burst(vid_, kGuestReceiveQueue, packets, count);
+  const uint16_t sent = rte_vhost_enqueue_burst(vid_, kGuestReceiveQueue, packets, count);
+  if (sent != 0) times_.delivered(sent, rte_rdtsc());
+  return sent;
 }
 
 uint16_t VhostPort::from_guest(rte_mempool* pool, rte_mbuf** packets, uint16_t count) {
   return rte_vhost_dequeue_burst(vid_, kGuestTransmitQueue, pool, packets, count);
+}
+
+Backlog VhostPort::backlog() {
+  // What the guest says; a hostile one says anything.
+  const uint16_t posted = std::min(rte_vhost_avail_entries(vid_, kGuestReceiveQueue), kRingSizeMax);
+  buffers_ = std::max(buffers_, posted);
+  const uint64_t missing = std::min<uint64_t>(buffers_ - posted, times_.total());
+  Backlog backlog{.packets = static_cast<uint32_t>(missing), .consumed = times_.total() - missing};
+  if (missing == 0) return backlog;
+  const uint64_t now = rte_rdtsc();
+  const uint64_t hz = rte_get_tsc_hz();
+  if (now - times_.newest_time() > kForgottenAfterSeconds * hz) return {.consumed = times_.total()};
+  const uint64_t age = now - times_.time_of(backlog.consumed);
+  backlog.age_ns = static_cast<uint64_t>(static_cast<double>(age) * 1e9 / static_cast<double>(hz));
+  return backlog;
 }
 
 }  // namespace cheshire

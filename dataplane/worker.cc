@@ -12,7 +12,6 @@ namespace {
 
 // Packets rarely wait for housekeeping, decisions do: every turn when idle, every sixteenth under load.
 constexpr uint64_t kHousekeepingTurns = 16;
-constexpr uint64_t kLoadIntervalNs = kNsPerMs;
 // Guests that take nothing are asked again in turns: each costs an attempt.
 constexpr size_t kStuckLooks = 16;
 
@@ -26,13 +25,14 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       port_messages_(*links.port_messages),
       load_ring_(*links.load_ring),
       board_(*links.board),
+      doorbell_(links.doorbell),
       rewrites_(options.services),
       chooser_(options.services, options.slots),
       admission_(options.services, options.slots, options.config, options.cookie_key, options.flow_hash_key),
       flows_(options.config.flows_max, options.flow_hash_key),
       hold_(options.services, options.held_syns_max),
       slots_(options.slots) {
-  for (auto* slots : {&polled_, &hot_, &fresh_, &stuck_}) slots->reserve(options.slots);
+  for (auto* slots : {&polled_, &hot_, &fresh_, &stuck_, &touched_}) slots->reserve(options.slots);
   // An instance is swept when its port dies, or when it leaves the table; its successor may be, too, before
   // the first sweep is over.
   sweeps_.reserve(2 * options.slots);
@@ -79,7 +79,7 @@ void Worker::housekeeping() {
   age_flows();
   flush_to_guests();
   transmit();
-  if (now_ns_ - load_published_ns_ >= kLoadIntervalNs) publish_load();
+  if (now_ns_ - load_published_ns_ >= options_.config.publication_ns) publish_load();
 }
 
 void Worker::flush_to_guests() {
@@ -108,7 +108,7 @@ bool Worker::flush_slot(SlotIndex index, SlotState& slot) {
   if (!slot.alive()) return false;  // on standby, its device taken down: what came for it waits
   SlotLoad& load = board_.slot(index);
   becomes_hot(index, slot);
-  slot.touched = true;
+  touch(index, slot);
   do {
     const auto count = static_cast<uint16_t>(std::min<uint32_t>(slot.queue.contiguous(), kBurst));
     rte_mbuf** packets = slot.queue.front();
@@ -180,34 +180,6 @@ void Worker::transmit() {
 void Worker::drop(rte_mbuf* packet, DropReason reason) {
   board_.worker.drops[static_cast<size_t>(reason)].increment();
   rte_pktmbuf_free(packet);
-}
-
-void Worker::publish_load() {
-  load_published_ns_ = now_ns_;
-  board_.worker.flows.set(flows_.size());
-  look_after_instances();
-  for (const SlotIndex index : polled_) {
-    SlotState& slot = slots_[index.value];
-    if (!slot.touched) continue;
-    slot.touched = false;
-    tell(LoadEdge::kPeriodic, slot.service, index);
-  }
-}
-
-void Worker::tell(LoadEdge edge, ServiceIndex service, SlotIndex index) {
-  const SlotLoad& load = board_.slot(index);
-  LoadRecord record;
-  record.edge = edge;
-  record.service = service;
-  record.slot = index;
-  record.generation = slots_[index.value].generation;
-  record.in_flight = slots_[index.value].in_flight;
-  record.time_ns = now_ns_;
-  record.waiting_syns = hold_.waiting(service);
-  record.flows_opened = load.flows_opened.get();
-  record.packets_to_guest = load.packets_to_guest.get();
-  record.packets_from_guest = load.packets_from_guest.get();
-  if (!load_ring_.push(record)) board_.worker.load_records_lost.increment();
 }
 
 }  // namespace cheshire

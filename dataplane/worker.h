@@ -47,6 +47,7 @@
 #include "dataplane/parse.h"
 #include "dataplane/return_paths.h"
 #include "dataplane/rewrite.h"
+#include "doorbell.h"
 #include "flow_mark_board.h"
 #include "load_board.h"
 #include "load_record.h"
@@ -86,6 +87,7 @@ struct WorkerLinks {
   SpscRing<LoadRecord>* load_ring;       // consumer: the control thread
   LoadBoard* board;
   FlowMarkBoard* marks = nullptr;  // nullptr: the NIC sets none
+  Doorbell* doorbell = nullptr;  // of the control thread, where it naps: rung for edges
 };
 
 class Worker {
@@ -113,7 +115,7 @@ class Worker {
     bool ready_unreported = false;  // … and is about to leave through the NIC
     uint64_t ready_ns = 0;          // when it was seen
     bool soft_limit_told = false;
-    bool touched = false;      // since the last load publication
+    bool touched = false;      // in touched_
     bool to_flush = false;     // its queue is in fresh_ or stuck_
     bool hot = false;          // in hot_
     uint16_t empty_looks = 0;  // since packets came or went last, while it is hot
@@ -121,10 +123,17 @@ class Worker {
     uint64_t asked_ns = 0;        // it got something to answer then, and was not heard since; 0: nothing
     uint64_t heard_ns = 0;        // its last packet
     bool limit_is_auto = false;   // see admission_.answers
+    uint32_t in_flight_peak = 0;  // since its last load record
     uint32_t owing = 0;           // flows with kFlowOwesAnswer
     uint64_t probe_again_ns = 0;  // when our own probe is due, while it is not ready
     HeldSyn* offered = nullptr;   // the SYN whose answer will make it ready
     PacketQueue queue;            // behind what each packet needs: a line of its own
+
+    // per handshake and per publication
+    FlowKey timed;                // whose handshake is being timed,
+    uint64_t timed_since_ns = 0;  // … since its SYN was given to the instance; 0: none is
+    uint64_t consumed = 0;        // of its ring, at the last publication
+    bool stall_told = false;
 
     // There is an instance; on standby its port may be down for a while.
     [[nodiscard]] bool exists() const { return generation.value != 0 && !dead; }
@@ -156,8 +165,18 @@ class Worker {
   void wakes(SlotIndex index, const SlotState& slot);
   void drop_for_full_ring(SlotIndex index, rte_mbuf* packet);
   void drop(rte_mbuf* packet, DropReason reason);
+
+  // worker_load.cc: what others are told
+  void touch(SlotIndex index, SlotState& slot) {
+    if (slot.touched) return;
+    slot.touched = true;
+    touched_.push_back(index);  // within what was reserved at start
+  }
   void publish_load();
+  [[nodiscard]] LoadEdge look_at_backlog(SlotIndex index, SlotState& slot);
   void tell(LoadEdge edge, ServiceIndex service, SlotIndex slot);
+  void time_handshake(SlotIndex index, const FlowKey& flow);
+  void handshake_ended(SlotIndex index, const FlowKey& flow);
 
   // worker_from_client.cc
   bool receive_from_clients();
@@ -261,6 +280,7 @@ class Worker {
   SpscRing<PortMessage>& port_messages_;
   SpscRing<LoadRecord>& load_ring_;
   LoadBoard& board_;
+  Doorbell* const doorbell_;
 
   const Published<SteeringTable>::Versioned* table_ = nullptr;
   uint64_t table_version_ = 0;
@@ -280,6 +300,7 @@ class Worker {
   // Slots with packets in their queue: of this turn, and those whose guest has not taken them.
   std::vector<SlotIndex> fresh_;
   std::vector<SlotIndex> stuck_;
+  std::vector<SlotIndex> touched_;  // since the last load publication, or with packets still in their rings
   size_t stuck_next_ = 0;
   std::vector<Sweep> sweeps_;
 

@@ -235,6 +235,7 @@ void Worker::steer_syn(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& ke
   flow->vlan_tci = parsed.vlan_tci;
   open_flow(*flow, choice.slot);
   board_.service(key.service).admitted.increment();
+  time_handshake(choice.slot, key);
   forward_to_guest(packet, parsed, key.service, choice.slot);
 }
 

@@ -90,7 +90,7 @@ void Worker::becomes_hot(SlotIndex index, SlotState& slot) {
 bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
   burst_.count = slot.port->from_guest(options_.pool, burst_.packets.data(), kBurst);
   if (burst_.count == 0) return false;
-  slot.touched = true;
+  touch(index, slot);
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < burst_.count; ++i) bytes += burst_.packets[i]->pkt_len;
   SlotLoad& load = board_.slot(index);
@@ -163,6 +163,7 @@ void Worker::note_guest_segment(SlotIndex index, FlowEntry& flow, const ParsedPa
   if (!is_syn_ack(parsed)) flow.last_seen = flow_time(now_ns_);
   const uint32_t next = tcp.sequence.value() + tcp_sequence_length(parsed);
   if (is_syn_ack(parsed)) {
+    handshake_ended(index, flow.key);
     HeldSyn* syn = (flow.flags & kFlowHoldsSyn) != 0 ? held_syn_of(flow) : nullptr;
     if (!slots_[index.value].ready) {
       became_ready(index, syn != nullptr ? syn->arrival_ns : 0, syn != nullptr ? syn->first_offered_ns : 0);

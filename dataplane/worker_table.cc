@@ -57,9 +57,13 @@ void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {
   slot.asked_ns = 0;
   slot.heard_ns = now_ns_;
   slot.owing = 0;
+  slot.timed_since_ns = 0;
+  slot.stall_told = false;
   chooser_.begin(slot.service, index);
   begin_limit(index);
   set_in_flight(index, 0);
+  slot.in_flight_peak = 0;
+  board_.slot(index).queue_delay_ns.set(0);
   board_.slot(index).flows_owing.set(0);
   board_.slot(index).wake_since_ns.set(0);
   board_.slot(index).silent_since_ns.set(0);
@@ -240,7 +244,8 @@ void Worker::age_flows() {
 void Worker::set_in_flight(SlotIndex index, uint32_t in_flight) {
   SlotState& slot = slots_[index.value];
   slot.in_flight = in_flight;
-  slot.touched = true;
+  slot.in_flight_peak = std::max(slot.in_flight_peak, in_flight);
+  touch(index, slot);
   chooser_.set_in_flight(index, in_flight);
   board_.slot(index).in_flight.set(in_flight);
   if (slot.limit_is_auto) admission_.answers[index.value].note_in_flight(in_flight);

@@ -62,6 +62,7 @@ inline constexpr size_t kVmExits = 5;
 
 // What an instance has used. A few tens of milliseconds old at the most while it runs.
 struct VmUsage {
+  uint64_t time_ns = 0;                    // when it was measured, monotonic; the others belong to this time
   uint64_t cpu_ns = 0;                     // of the vCPU's thread, since it was started
   uint64_t memory_bytes = 0;               // touched pages of the guest and of its process, text left out
   std::array<uint64_t, kVmExits> exits{};  // by VmExit; zero where the driver cannot know

@@ -49,13 +49,17 @@ struct WorkerConfig {
   uint64_t closing_timeout_ns = 2 * kNsPerSecond;
   uint32_t sources_max = 65536;  // client addresses that are remembered
   uint64_t cookie_period_ns =
-      32 * kNsPerSecond;  // keys of cookies change so often; a cookie lives up to twice
+      32 * kNsPerSecond;               // keys of cookies change so often; a cookie lives up to twice
+  uint64_t publication_ns = kNsPerMs;  // control.publication: a touched instance sends a load record so often
   friend bool operator==(const WorkerConfig&, const WorkerConfig&) = default;
 };
 
 // control: the thread that decides
 struct ControlConfig {
-  uint64_t tick_ns = 50 * kNsPerUs;  // longest nap between two looks at the load rings
+  // Nap between two looks at the load rings, longer while nothing happens; edges end it. 0: never naps.
+  uint64_t tick_ns = 50 * kNsPerUs;
+  std::string trace;                     // file of decisions; empty: kept in memory only
+  uint64_t trace_max_bytes = 16 * kMiB;  // then it becomes FILE.1 and a new one begins
 };
 
 // kAuto: our own VMM where KVM really works, else QEMU.

@@ -35,6 +35,7 @@ struct alignas(64) SlotLoad {
   Counter unanswered_since_ns;  // a SYN was given to an instance that is not ready yet; 0: none waits
   Counter flows_limit;          // in_flight.hard in force; 0: none
   Counter silent_since_ns;      // it was asked something then and has not sent a packet since; 0: nothing
+  Counter queue_delay_ns;       // age of the oldest packet that it has not consumed, at the last publication
 
   // cumulative, over all generations
   Counter flows_opened;
@@ -47,6 +48,8 @@ struct alignas(64) SlotLoad {
   Counter drops;             // packets for or from this slot that were dropped, or refused with a reset
   Counter last_opened_ns;    // when the newest flow was opened
   Counter probes;            // SYNs of our own, to see whether it is ready
+  Counter handshakes;        // SYN-ACKs that ended a sampled handshake: one SYN at a time is timed
+  Counter handshake_ns;      // … and the time from its SYN on, summed up
 
   // stages of the newest instance's start (monotonic ns)
   Counter connected_ns;      // the VM connected to the vhost-user socket

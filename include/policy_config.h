@@ -24,16 +24,16 @@
 
 namespace cheshire {
 
-// Values are integers in the unit given here. All but the two delays are the mean over the service's warm
-// instances (docs/autoscaling.md, "Metrics"); the delays are the worst of them.
+// Values are integers in the unit given here, per instance of the service. What each is exactly:
+// docs/autoscaling.md, "Metrics".
 enum class Metric : uint8_t {
   kCpu,            // millicores of the vCPU: 1000 is one busy all the time
   kInFlight,       // open flows per instance, SYNs that wait included
   kFlowRate,       // new flows per second and instance
   kPacketRate,     // packets per second and instance, both directions
   kBitRate,        // bits per second and instance, both directions
-  kQueueDelay,     // ns: age of the oldest packet that a guest has not consumed
-  kHandshakeTime,  // ns: from a SYN given to a guest to its SYN-ACK
+  kQueueDelay,     // ns: age of the oldest packet that a guest has not consumed, of the worst instance
+  kHandshakeTime,  // ns: from a SYN given to a guest to its SYN-ACK, the mean of all
 };
 inline constexpr size_t kMetrics = 7;
 inline constexpr std::array<std::string_view, kMetrics> kMetricNames = {

@@ -61,6 +61,13 @@ class SpscRing {
     return true;
   }
 
+  // consumer only; false at once after a push that happened before
+  [[nodiscard]] bool empty() {
+    if (head_.load(std::memory_order_relaxed) != tail_seen_) return false;
+    tail_seen_ = tail_.load(std::memory_order_acquire);  // partner: the release in push()
+    return head_.load(std::memory_order_relaxed) == tail_seen_;
+  }
+
   [[nodiscard]] size_t capacity() const { return mask_ + 1; }
 
  private:

@@ -25,6 +25,7 @@
 #include "tools/control_client.h"
 #include "tools/status_view.h"
 #include "tools/telemetry_client.h"
+#include "tools/trace_view.h"
 
 namespace {
 
@@ -150,6 +151,24 @@ int run_command(const CommandOptions& options) {
   return done ? 0 : kBadUsage;
 }
 
+struct TraceOptions {
+  StatusOptions daemon;
+  std::string file;  // empty: the newest decisions of a running daemon
+  bool json = false;
+};
+
+int run_trace(const TraceOptions& options) {
+  if (!options.file.empty()) {
+    return cheshire::show_trace_file(options.file, options.json, std::cout, std::cerr);
+  }
+  Result<TelemetryClient> client = connect(options.daemon.socket, options.daemon.name);
+  if (!client.ok()) return fail(client.error());
+  const Result<Json> decisions = client.value().ask_all("/cheshire/decisions");
+  if (!decisions.ok()) return fail(decisions.error());
+  cheshire::show_live_decisions(decisions.value(), options.json, std::cout);
+  return 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Talks to cheshired, the daemon that makes servers appear when a client looks for them.",
                "cheshire");
@@ -166,11 +185,24 @@ int run(int argc, char** argv) {
   std::string config_file;
   CLI::App* const check = app.add_subcommand("check", "Check a config, as `cheshired --check` does");
   check->add_option("FILE", config_file, "The config, a YAML file")->required();
+  TraceOptions trace_options;
+  CLI::App* const trace = app.add_subcommand("trace", "Show decisions of the autoscaler and their inputs");
+  trace->add_option("FILE", trace_options.file, "A file that control.trace names; else of a running daemon");
+  trace->add_flag("--json", trace_options.json, "One JSON object per line");
+  trace->add_option("--name", trace_options.daemon.name, "The daemon's name, from its config");
+  trace->add_option("--socket", trace_options.daemon.socket, "The daemon's DPDK telemetry socket");
+  cheshire::ReplayOptions replay_options;
+  CLI::App* const replay = app.add_subcommand("replay", "Run a trace's inputs through the policies again");
+  replay->add_option("TRACE", replay_options.trace, "A file that control.trace names")->required();
+  replay->add_option("--config", replay_options.config, "With this config's policies: what would have been");
+  replay->add_flag("--json", replay_options.json, "One JSON object per line, of every decision");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kBadUsage;  // 0 is --help
   }
+  if (trace->parsed()) return run_trace(trace_options);
+  if (replay->parsed()) return cheshire::replay_trace_file(replay_options, std::cout, std::cerr);
   if (!command.command.empty()) return run_command(command);
   return check->parsed() ? cheshire::check_config_file(config_file, std::cout) : run_status(options);
 }

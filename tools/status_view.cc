@@ -97,7 +97,8 @@ std::string services_view(const Json& services) {
                    {"flows_closed", "closed"},
                    {"cold_starts", "cold starts"},
                    {"boots_failed", "boots failed"},
-                   {"refusing", "refusing"}});
+                   {"refusing", "refusing"},
+                   {"last_decision", "last decision", Show::kText}});
 }
 
 std::string admission_view(const Json& admission) {

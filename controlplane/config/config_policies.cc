@@ -9,6 +9,7 @@
 #include "controlplane/config/config_checks.h"
 #include "controlplane/config/config_values.h"
 #include "controlplane/config/policy_words.h"
+#include "controlplane/policy_lint.h"
 
 namespace cheshire {
 namespace {
@@ -118,6 +119,20 @@ void check_paces(const ServiceDraft& draft, const std::string& path, const KeyPl
   }
 }
 
+// A service that would swing for ever under some constant load, were it not for the projection guard.
+void check_rest(const ServiceConfig& service, const std::string& path, const KeyPlaces& places,
+                ProblemList& problems) {
+  const bool usable = places.usable(path + ".instances.min") && places.usable(path + ".instances.max") &&
+                      places.usable(path + ".in_flight.soft");
+  if (!usable || service.instances_min > service.instances_max) return;
+  const std::string swings = describe_oscillations(service, lint_policies(service, Guard::kOff));
+  if (swings.empty()) return;
+  problems.warning(places.nearest(path + ".policies"), path + ".policies",
+                   "would swing for ever under constant load, " + swings +
+                       " instances; the projection guard will hold it where it does not, which may be more "
+                       "instances than the steps say; move the bounds apart");
+}
+
 }  // namespace
 
 void check_policies(ServiceDraft& draft, const std::string& path, const KeyPlaces& places,
@@ -130,6 +145,7 @@ void check_policies(ServiceDraft& draft, const std::string& path, const KeyPlace
   check_paces(draft, path, places, problems);
   draft.config.policies.clear();
   for (PolicyDraft& policy : draft.policies) draft.config.policies.push_back(std::move(policy.config));
+  if (!problems.has_error()) check_rest(draft.config, path, places, problems);
 }
 
 }  // namespace cheshire

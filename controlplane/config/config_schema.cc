@@ -49,6 +49,9 @@ ChoiceValue word_choice(std::string& into, std::initializer_list<std::string_vie
 bool is_runtime_dir(std::string_view text) {
   return text.starts_with('/') && text.find(',') == std::string_view::npos;
 }
+bool is_trace_path(std::string_view text) {
+  return text.empty() || text.starts_with('/');
+}
 bool is_device(std::string_view text) {
   return text.front() != ',' && text.find(' ') == std::string_view::npos;
 }
@@ -187,7 +190,11 @@ std::vector<Key> schema(ConfigDraft& draft) {
        DurationValue{&config.worker.closing_timeout_ns, 10 * kNsPerMs, 5 * kMinuteNs}},
       {"worker.sources_max", CountValue{&config.worker.sources_max, 1024, 1 << 24, kRoundUp}},
       {"worker.cookie_period", DurationValue{&config.worker.cookie_period_ns, kNsPerSecond, 10 * kMinuteNs}},
-      {"control.tick", DurationValue{&config.control.tick_ns, kNsPerUs, 100 * kNsPerMs}},
+      {"control.tick", DurationValue{&config.control.tick_ns, kNsPerUs, 100 * kNsPerMs, true}},
+      {"control.publication", DurationValue{&config.worker.publication_ns, 10 * kNsPerUs, 100 * kNsPerMs}},
+      {"control.trace",
+       TextValue{&config.control.trace, 0, 4095, "an absolute path, or empty", is_trace_path}},
+      {"control.trace_max", SizeValue{&config.control.trace_max_bytes, kMiB, 64 * kGiB, kMiB}},
       {"spare.services", CountValue{&config.spare.services, 0, kServicesMax}},
       {"spare.slots", CountValue{&config.spare.slots, 0, kSlotsMax}},
       {"images", NamedMapsValue{kServicesMax, add_image}, true},

@@ -82,7 +82,8 @@ std::optional<VmUsage> FakeDriver::usage(InstanceId id) {
   const Instance& instance = found->second;
   uint64_t ran_ns = instance.ran_ns;
   if (instance.state == State::kRunning) ran_ns += now_ns_ - instance.running_since_ns;
-  return VmUsage{.cpu_ns = ran_ns * instance.script.cpu_millicores / 1000,
+  return VmUsage{.time_ns = now_ns_,
+                 .cpu_ns = ran_ns * instance.script.cpu_millicores / 1000,
                  .memory_bytes = instance.script.memory_bytes};
 }
 

@@ -99,7 +99,9 @@ void DriverMailbox::admit(InstanceId id, int link) {
 void DriverMailbox::set_usage(InstanceId id, const VmUsage& usage) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(id);
-  if (entry != entries_.end()) entry->second.usage = usage;
+  if (entry == entries_.end()) return;
+  entry->second.usage = usage;
+  entry->second.usage->time_ns = monotonic_ns();
 }
 
 uint64_t DriverMailbox::usage_asked_ns() const {

@@ -61,6 +61,19 @@ TEST(ConfigPolicies, WithoutTheKeyThereAreTheDefaults) {
   EXPECT_TRUE(parsed(config_with("    policies: []\n")).config->services[0].policies.empty());
 }
 
+TEST(ConfigPolicies, PoliciesThatSwingAreTold) {
+  const std::string steps = R"(    policies:
+      - {name: busy, kind: step, metric: cpu, adjustment: percent, steps: ["600:800/50", "800:/100"]}
+      - {name: calm, kind: step, metric: cpu, adjustment: percent, steps: [":500/-50"]}
+)";
+  EXPECT_EQ(
+      problems_of(steps, "    instances: {min: 1, max: 8}\n")
+          .find("f:8:15: warning: services.hello.policies: would swing for ever under constant load, cpu: at "
+                "50 of 158 constant loads, the first that of 0.60 full instances: 1, 2, 1, …"),
+      0U)
+      << problems_of(steps, "    instances: {min: 1, max: 8}\n");
+}
+
 TEST(ConfigPolicies, NoPaceIsNeededWithoutStepAndTarget) {
   EXPECT_EQ(problems_of("    policies: [{kind: on_demand}]\n", "    warmup: 0\n    cooldown: 0\n"), "");
 }

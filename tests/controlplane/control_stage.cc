@@ -49,12 +49,15 @@ std::optional<DriverEvent> ControlStage::Overheard::next_event() {
   return event;
 }
 
-ControlStage::ControlStage(Config config)
+ControlStage::ControlStage(Config config, const std::string& trace_file)
     : config_(std::move(config)),
       board_(config_.slots(), config_.services_made()),
       steering_(std::make_unique<Published<SteeringTable>>(1)),
       slots_(config_.slots()) {
   spdlog::set_level(spdlog::level::off);
+  if (!trace_file.empty()) {
+    EXPECT_TRUE(trace_.write_to(trace_file, kGiB).ok());
+  }
   driver_.advance_to(now_ns_);
   driver_.on_guest_up = [this](const BootOrder& order, uint64_t time_ns) {
     Slot& slot = slots_[order.id.slot.value];
@@ -75,7 +78,8 @@ ControlStage::ControlStage(Config config)
                          const Slot& at = slots_[slot.value];
                          return at.connected || at.connection_kept;
                        },
-                   .vhost_socket = [](SlotIndex slot) { return "/slot-" + std::to_string(slot.value); }});
+                   .vhost_socket = [](SlotIndex slot) { return "/slot-" + std::to_string(slot.value); },
+                   .trace = &trace_});
 }
 
 // --- time ---
@@ -94,6 +98,11 @@ void ControlStage::advance(uint64_t ns) {
     now_ns_ = std::min(now_ns_ + kTickNs, end_ns);
     tick();
   }
+}
+
+void ControlStage::jump(uint64_t ns) {
+  now_ns_ += ns;
+  tick();
 }
 
 // --- the data plane ---

@@ -46,11 +46,13 @@ class ControlStage {
  public:
   static constexpr uint64_t kTickNs = 100 * kNsPerUs;
 
-  explicit ControlStage(Config config);
+  // `trace_file`: where decisions go besides; none: kept in memory only.
+  explicit ControlStage(Config config, const std::string& trace_file = {});
 
   // --- time ---
   void tick();
   void advance(uint64_t ns);
+  void jump(uint64_t ns);  // with one round at the end instead of one every kTickNs
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
 
   // --- the data plane ---
@@ -80,6 +82,8 @@ class ControlStage {
   [[nodiscard]] ControlLoop& control() { return *control_; }
   [[nodiscard]] FakeDriver& driver() { return driver_; }
   [[nodiscard]] LoadBoard& board() { return board_; }
+  [[nodiscard]] SpscRing<LoadRecord>& load_ring() { return load_ring_; }
+  [[nodiscard]] const DecisionTrace& trace() const { return trace_; }
   [[nodiscard]] SlotLoad& load(uint16_t slot) { return board_.slot(SlotIndex{slot}); }
   [[nodiscard]] const Config& config() const { return config_; }
 
@@ -96,6 +100,7 @@ class ControlStage {
     void run(InstanceId id) override;
     void pause(InstanceId id) override;
     void stop(InstanceId id) override { stage_.driver_.stop(id); }
+    [[nodiscard]] std::optional<VmUsage> usage(InstanceId id) override { return stage_.driver_.usage(id); }
     [[nodiscard]] std::optional<DriverEvent> next_event() override;
 
    private:
@@ -120,6 +125,7 @@ class ControlStage {
   SpscRing<LoadRecord> load_ring_{64};
   std::unique_ptr<Published<SteeringTable>> steering_;
   StatusBoard status_;
+  DecisionTrace trace_;
   std::vector<Slot> slots_;
   bool worker_runs_ = true;
   std::unique_ptr<ControlLoop> control_;

@@ -234,7 +234,8 @@ TEST_P(Sim, keeps_its_promises) {
             << " crashes, " << stage_.driver().boots().size() << " boots, at most " << peak_
             << " instances\n";
   EXPECT_GT(served_, 0U);
-  if (world_.boot_fails_percent == 0) {
+  // VMs that die young are boots that failed, and a service whose boots fail again and again refuses.
+  if (world_.boot_fails_percent == 0 && world_.crashes_per_second == 0) {
     EXPECT_GE(served_ * 100, arrived_ * 95) << "the demand could be met";
   }
   if (world_.crashes_per_second == 0) {
