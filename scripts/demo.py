@@ -6,8 +6,8 @@
 curl as the client.
 
   act 1   at least 20 cold starts: nobody is there, a SYN comes, a VM boots and answers it
-  act 2   many connections at once: more VMs join, all requests are answered
-  act 3   nobody calls any more: the VMs go, down to zero
+  act 2   load rises and falls, and the VMs follow; the daemon tells why, for each step
+  act 3   many connections at once: more VMs join, all requests are answered, and nobody is left at the end
   act 4   VMs that are kept ready, in a shell or on standby: how much faster, on our own VMM and on QEMU
   act 5   a connection goes quiet: its VM sleeps, and wakes for the next request
   act 6   more requests than a VM can serve: what clients see without a limit, and with one
@@ -26,6 +26,7 @@ import sys
 import time
 from collections import Counter
 
+import demo_load as load
 import demo_report as report
 import demo_tiers as tiers
 
@@ -55,6 +56,7 @@ class Demo:
         self.cold_starts = cold_starts
         self.screen = screen
         self.out = report.Outcome()
+        self.trace = None  # the file of the daemon's decisions
 
     def play(self):
         """All acts, with everything set up before and removed after them."""
@@ -64,7 +66,8 @@ class Demo:
             hugepages = self._take_hugepages(stack)
             place = sandbox.Sandbox(KIND)
             stack.callback(lambda: self.out.left_behind.extend(place.close()))
-            path = write_config(place, hugepages)
+            self.trace = place.path("decisions.trace")
+            path = write_config(place, hugepages, self.trace)
             try:
                 running = daemon.Daemon(place, path)
                 stack.callback(running.kill)  # for the case that an act fails; else it has ended by then
@@ -120,7 +123,18 @@ class Demo:
         self.screen.cold_starts(self.out)
 
     def _act_2(self, running):
-        self.screen.title(f"Act 2: {BUSY_REQUESTS} requests, {BUSY_AT_ONCE} at once, 20 ms of work each")
+        self.screen.title(f"Act 2: load rises and falls: {', then '.join(load.WAVE_PHASES)} requests a second x seconds; "
+                          "a VM is to have 40 a second")
+        wave = load.Wave(running, report.ScaleLog(self.screen), lambda look: self._until_zero(running, look))
+        self.out.requests += wave.requests
+        self.out.answered += wave.answered
+        self.out.steps = wave.steps(self.trace)
+        self.screen.line(f"{wave.answered} of {wave.requests} answered. Why the size changed, by `cheshire trace`:")
+        for ms, words in self.out.steps:
+            self.screen.line(f"{ms:8.1f} ms  {words}")
+
+    def _act_3(self, running):
+        self.screen.title(f"Act 3: {BUSY_REQUESTS} requests, {BUSY_AT_ONCE} at once, 20 ms of work each")
         log = report.ScaleLog(self.screen)
         transfer = Curl(url(BUSY_PORT), times=BUSY_REQUESTS, at_once=BUSY_AT_ONCE, max_time_s=30)
         try:
@@ -137,17 +151,15 @@ class Demo:
                          for name in {answer.instance for answer in answers if answer.ok}), reverse=True)
         self.screen.line(f"{sum(per_vm)} of {BUSY_REQUESTS} answered in {transfer.seconds:.2f} s, "
                          f"by {len(per_vm)} VMs: {' + '.join(map(str, per_vm))}")
+        self._until_zero(running, lambda: log.look(running.telemetry.services()["busy"]))
 
-    def _act_3(self, running):
-        self.screen.title("Act 3: nobody calls any more")
-        log = report.ScaleLog(self.screen)
-
+    def _until_zero(self, running, look=lambda: None):
         def at_zero():
-            log.look(running.telemetry.services()["busy"])
+            look()
             return not tiers.in_use(running)
         with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
             wait.wait_until("no VM is left", at_zero, within_s=15)
-        self.out.instances_end = len(tiers.in_use(running))
+        self.out.instances_end += len(tiers.in_use(running))
 
     def _act_4(self, running, taken):
         self.screen.title(f"Act 4: VMs that are kept ready; {tiers.STARTS} starts of each tier, ms from SYN "
@@ -164,9 +176,7 @@ class Demo:
                          f"{tiers.ASLEEP_S} s, it used {nap.cpu_us:.0f} us of CPU time")
         self.screen.line(f"{nap.answered_ms:8.1f} ms after the next request on the same connection "
                          f"{'the same' if nap.same_instance else 'ANOTHER'} instance answered")
-        with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
-            wait.wait_until("no VM is left", lambda: not tiers.in_use(running), within_s=10)
-        self.out.instances_end += len(tiers.in_use(running))
+        self._until_zero(running)
 
     def _act_6(self, running):
         self.screen.title(f"Act 6: {overload.PER_SECOND} requests a second for {overload.SECONDS} s, to one VM that "
@@ -174,9 +184,7 @@ class Demo:
         self.out.overload = overload.Overload()
         for line in self.out.overload.lines():
             self.screen.line(line)
-        with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
-            wait.wait_until("no VM is left", lambda: not tiers.in_use(running), within_s=10)
-        self.out.instances_end += len(tiers.in_use(running))
+        self._until_zero(running)
 
     def _request(self, address):
         transfer = Curl(address)
@@ -195,13 +203,14 @@ class Demo:
         return answers
 
 
-def write_config(place, hugepages):
+def write_config(place, hugepages, trace):
     """examples/demo.yaml, made to fit this machine and this run."""
     text = read(os.path.join(report.TOP, "examples/demo.yaml"))
     for pattern, replacement, times in (
             (r"^name: .*$", f"name: {place.name}", 1),
             (r"^runtime_dir: .*$", f"runtime_dir: {place.path('run')}", 1),
             (r"\bhugepages: \w+", f"hugepages: {'true' if hugepages else 'false'}", 1),
+            (r"^  trace: .*$", f"  trace: {trace}", 1),
             (r"\bkernel: \.\./build/", f"kernel: {config.build_directory()}/", 3)):
         text, done = re.subn(pattern, lambda _, words=replacement: words, text, flags=re.MULTILINE)
         if done != times:

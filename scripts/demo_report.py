@@ -54,7 +54,8 @@ class Outcome:
         self.answered = 0
         self.cold_starts = []
         self.instances_peak = 0
-        self.instances_end = None
+        self.instances_end = 0
+        self.steps = []  # [(ms, words)] of the service whose load rises and falls
         self.instance_memory_mib = None
         self.driver = None  # that `driver: auto` came to
         self.tiers_ms = {}  # {driver: {tier: [ms of each start]}}
@@ -87,6 +88,8 @@ class Outcome:
             faults += [f"only {len(times)} starts of {driver} from {tier}" for tier, times in tiers.items()
                        if len(times) < STARTS_OF_A_TIER_MIN]
         faults += self.nap.faults() + self.overload.faults()
+        if len(self.steps) < 3:
+            faults.append(f"{len(self.steps)} steps for a load that rises and falls")
         return faults + [f"left behind: {words}" for words in self.left_behind]
 
     def write_json(self, path):
@@ -107,6 +110,7 @@ class Outcome:
             "idle_memory_kib": {driver: round(kib, 1) for driver, kib in self.idle_memory_kib.items()},
             "pause": self.nap and self.nap.figures(),
             "overload": self.overload and self.overload.figures(),
+            "steps": [{"ms": round(ms, 3), "words": words} for ms, words in self.steps],
             "instances_peak": self.instances_peak,
             "instances_end": self.instances_end,
             "failure": self.failure,
