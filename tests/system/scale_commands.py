@@ -52,6 +52,7 @@ def story_policies_come_and_go(world):
     shown = tell(daemon, "scale", "get", "hello")
     assert "600:800/50 800:/100" in shown and "jump" in shown, shown
     transfer = world.until_the_end(Curl(url(), times=120, at_once=8, max_time_s=30))
+    daemon.wait_for_vms("hello", 4)  # eight at once, two for each
     answers = transfer.answers()
     assert len(answers) == 120 and all(answer.ok for answer in answers), answers
     tell(daemon, "scale", "remove", "hello", "busy")
