@@ -133,6 +133,8 @@ std::vector<Key> service_keys(ServiceDraft& draft) {
       {"policies", MapListValue{kPoliciesMax, add_policy}, false, "on_demand and idle"},
       {"warmup", DurationValue{&service.warmup_ns, kNsPerUs, 24 * kHourNs, true}},
       {"cooldown", DurationValue{&service.cooldown_ns, kNsPerUs, 24 * kHourNs, true}},
+      {"metrics.window", DurationValue{&service.metrics_window_ns, 10 * kNsPerMs, kHourNs}},
+      {"metrics.smoothing", DurationValue{&service.metrics_smoothing_ns, kNsPerMs, kHourNs, true}},
       {"overload.action", choice(service.overload.action, {{"reset", OverloadAction::kReset},
                                                            {"http503", OverloadAction::kHttp503},
                                                            {"hold", OverloadAction::kHold},

@@ -68,7 +68,7 @@ TEST(ConfigPolicies, PoliciesThatSwingAreTold) {
 )";
   EXPECT_EQ(
       problems_of(steps, "    instances: {min: 1, max: 8}\n")
-          .find("f:8:15: warning: services.hello.policies: would swing for ever under constant load, cpu: at "
+          .find("f:8:5: warning: services.hello.policies: would swing for ever under constant load, cpu: at "
                 "50 of 158 constant loads, the first that of 0.60 full instances: 1, 2, 1, …"),
       0U)
       << problems_of(steps, "    instances: {min: 1, max: 8}\n");

@@ -20,7 +20,7 @@ TEST(StatusView, ShowsEverythingInAlignedTables) {
     "services": {
       "hello": {"listen":"192.0.2.10:80","image":"web","min":0,"max":4,"active":1,"booting":0,"draining":0,
                 "shells":2,"standby":1,"wanted":1,"in_flight":3,"held_syns":0,"flows_opened":12000,"flows_closed":9,"cold_starts":1,
-                "boots_failed":0,"refusing":0},
+                "boots_failed":0,"refusing":0,"last_decision":"0 -> 1: on_demand, 1 SYN waits"},
       "b": {"listen":"192.0.2.11:443","image":"web","min":1,"max":400}},
     "admission": {"hello": {"syns":12100,"admitted":12000,"rejected_full":90,"rejected_hold_full":10,
                             "with_http503":100,"challenges_sent":4,"challenges_passed":3}},
@@ -33,9 +33,9 @@ TEST(StatusView, ShowsEverythingInAlignedTables) {
                     "3": {"service":"hello","tier":"cold","syn_ack_ns": 50000000, "own_ns": 200000}}})"));
   const char* const expected =
       R"(SERVICES
-service  listen          image  min  max  wanted  active  booting  draining  shells  standby  in flight  held  opened  closed  cold starts  boots failed  refusing
-hello    192.0.2.10:80   web      0    4       1       1        0         0       2        1          3     0  12 000       9            1             0         0
-b        192.0.2.11:443  web      1  400       -       -        -         -       -        -          -     -       -       -            -             -         -
+service  listen          image  min  max  wanted  active  booting  draining  shells  standby  in flight  held  opened  closed  cold starts  boots failed  refusing  last decision
+hello    192.0.2.10:80   web      0    4       1       1        0         0       2        1          3     0  12 000       9            1             0         0  0 -> 1: on_demand, 1 SYN waits
+b        192.0.2.11:443  web      1  400       -       -        -         -       -        -          -     -       -       -            -             -         -  -
 
 ADMISSION
 service   asked  admitted  full  hold full  expired  refused  by reset  by 503  by drop  silent  challenged  passed
