@@ -26,12 +26,12 @@ import sys
 import time
 from collections import Counter
 
-import demo_load as load
 import demo_report as report
 import demo_tiers as tiers
 
 sys.path.insert(0, os.path.join(report.TOP, "tests"))
 
+import demo_load as load  # noqa: E402  (the path comes first)
 import demo_overload as overload  # noqa: E402  (the path comes first)
 
 from support import config, daemon, sandbox, wait  # noqa: E402  (the path comes first)
