@@ -87,7 +87,7 @@ struct WorkerLinks {
   SpscRing<LoadRecord>* load_ring;       // consumer: the control thread
   LoadBoard* board;
   FlowMarkBoard* marks = nullptr;  // nullptr: the NIC sets none
-  Doorbell* doorbell = nullptr;  // of the control thread, where it naps: rung for edges
+  Doorbell* doorbell = nullptr;    // of the control thread, where it naps: rung for edges
 };
 
 class Worker {

@@ -189,7 +189,8 @@ void Worker::update_limit(SlotIndex index) {
 
 void Worker::adapt_limit(SlotIndex index, const SlotState& slot) {
   AnswerWatch& watch = admission_.answers[index.value];
-  const AdmissionInterval interval = watch.interval(slot.owing, board_.slot(index).queue_delay_ns.get(), now_ns_);
+  const AdmissionInterval interval =
+      watch.interval(slot.owing, board_.slot(index).queue_delay_ns.get(), now_ns_);
   if (!interval_is_whole(admission_.options, interval)) return;
   watch.step(next_admission(admission_.options, watch.state, interval), now_ns_);
   watch.note_in_flight(slot.in_flight);

@@ -5,10 +5,11 @@
 is bench/failfast_client: requests at fixed moments, whether the earlier ones were answered or not."""
 
 import concurrent.futures
+import contextlib
 import datetime
 import subprocess
 
-from support import config, open_loop
+from support import config, open_loop, wait
 
 WAVE_PORT, WAVE_SERVICE = 8081, "wave"  # examples/demo.yaml, as all ports and rates here
 WAVE_PHASES = ("30x1.5", "150x2", "30x2")
@@ -31,7 +32,19 @@ class Wave:
         self.peak = log.peak
 
     def steps(self, trace):
-        """[(ms since the first one, words)] of the decisions that changed the size of the service."""
+        """[(ms since the first one, words)] of the decisions that changed the size of the service, down to zero; they
+        are in the file a little after they were made."""
+        found = []
+
+        def down_to_zero():
+            found[:] = self._steps_so_far(trace)
+            return found and "-> 0:" in found[-1][1]
+        with contextlib.suppress(wait.TookTooLong):  # the verdict counts them
+            wait.wait_until("the last decision is in the file", down_to_zero, within_s=3, poll_s=0.1)
+        return found
+
+    @staticmethod
+    def _steps_so_far(trace):
         told = subprocess.run([config.built("tools/cheshire"), "trace", trace], capture_output=True, text=True,
                               check=True, timeout=10).stdout
         found = []

@@ -15,9 +15,9 @@
 #include <string>
 
 #include "hypervisor/driver.h"
-#include "hypervisor/process/process_usage.h"
 #include "hypervisor/process/child_process.h"
 #include "hypervisor/process/guest_output.h"
+#include "hypervisor/process/process_usage.h"
 #include "hypervisor/qemu/qemu_command_line.h"
 #include "hypervisor/qemu/qmp_client.h"
 #include "result.h"

@@ -164,9 +164,11 @@ TEST(ConfigProblems, ChecksOverSeveralKeys) {
        "f:10:23: error: services.hello.in_flight.soft: 100000 is more than worker.flows_max, 65536"},
       {"image: web", "image: web\n    in_flight: {soft: 9, hard: 8}",
        "f:10:23: error: services.hello.in_flight.soft: 9 is more than in_flight.hard, 8"},
-      {"image: web", "image: web\n    in_flight: {hard: many}", "f:10:23: error: services.hello.in_flight.hard:"},
+      {"image: web", "image: web\n    in_flight: {hard: many}",
+       "f:10:23: error: services.hello.in_flight.hard:"},
       {"192.0.2.10:80", "192.0.2.10:443\n    overload: {action: http503}",
-       "f:9:24: error: services.hello.overload.action: http503 answers in plain HTTP, and port 443 is for TLS"},
+       "f:9:24: error: services.hello.overload.action: http503 answers in plain HTTP, and port 443 is for "
+       "TLS"},
       {"image: web", "image: web\n    overload: {retry_after: 2s}",
        "f:10:29: warning: services.hello.overload.retry_after: has no effect: only overload.action http503"},
       {"image: web", "image: web\n    hold: {time_max: 1s}",

@@ -20,7 +20,8 @@ ControlCommand command_of(const char* line) {
 TEST(CommandJson, EveryCommandIsRead) {
   EXPECT_EQ(command_of(R"({"command": "reload"})").kind, CommandKind::kReload);
   EXPECT_EQ(command_of(R"({"command": "drain", "instance": "hello/3/17"})").instance, "hello/3/17");
-  EXPECT_EQ(command_of(R"({"command": "drain", "instance": "static_site/3/17"})").instance, "static-site/3/17")
+  EXPECT_EQ(command_of(R"({"command": "drain", "instance": "static_site/3/17"})").instance,
+            "static-site/3/17")
       << "as telemetry writes it";
   EXPECT_EQ(command_of(R"({"command": "scale get", "service": "hello", "policy": "p"})").policy_name, "p");
   EXPECT_EQ(command_of(R"({"command": "scale reset", "service": "hello"})").kind, CommandKind::kScaleReset);

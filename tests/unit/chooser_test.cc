@@ -23,9 +23,7 @@ constexpr uint64_t kLater = 1000 * kNsPerSecond;
 // A chooser of two services, web on slots 0 to 7 and api on 8 to 15, and the flows that it was asked for.
 class ChooserTest : public ::testing::Test {
  protected:
-  ChooserTest() {
-    configure();
-  }
+  ChooserTest() { configure(); }
   void configure() {
     chooser_.configure(kWeb, web_);
     chooser_.configure(kApi, api_);
