@@ -7,6 +7,7 @@
   cold starts        one curl each, from zero VMs: the daemon's own record of every stage
   memory             PSS of one idle VM's process, nobody else running the same image
   packets            wrk through one VM: requests, and the packets that the VM took and gave
+  idle               CPU time that a daemon without clients and VMs takes, by thread
 
 The build is in build/, or where CHESHIRE_BUILD_DIR says. Needs root. A busy machine gives worse figures: the
 load average is printed with them.
@@ -29,15 +30,17 @@ from support.clients import curl, wrk  # noqa: E402
 from support.hugepages import Hugepages, Unavailable  # noqa: E402
 from support.telemetry import STAGES  # noqa: E402
 
+IDLE_SLEEP = "500us"  # of the daemon whose CPU time is measured
 SETTLE_S = 2.0  # a VM that has answered its last client is idle by then
 
 
 @contextlib.contextmanager
-def world_with(hugepages, image, service):
+def world_with(hugepages, image, service, **changes):
     """A daemon with one service, and nothing left of it afterwards."""
     world = stories.World(hugepages)
     try:
-        yield world.start(images={"web": config.image(**image)}, services={"hello": config.service(**service)})
+        yield world.start(images={"web": config.image(**image)}, services={"hello": config.service(**service)},
+                          **changes)
     finally:
         world.close()
 
@@ -80,6 +83,30 @@ def one_vm(hugepages, seconds, connections):
     }
 
 
+def idle_daemon(hugepages, seconds):
+    """CPU time of a daemon that nobody asks, in percent of a core: {thread: percent}."""
+    with world_with(hugepages, {}, {"instances": (0, 1)},
+                    worker={"flows_max": 65536, "idle_sleep": IDLE_SLEEP}) as daemon:
+        time.sleep(SETTLE_S)
+        before, began = cpu_of_threads(daemon.pid), time.monotonic()
+        time.sleep(seconds)
+        after, took_s = cpu_of_threads(daemon.pid), time.monotonic() - began
+    percent = {}
+    for tid, (name, cpu_ns) in after.items():
+        percent[name] = percent.get(name, 0) + 100 * (cpu_ns - before.get(tid, (name, 0))[1]) / 1e9 / took_s
+    return {"all threads": sum(percent.values()),
+            **{name: value for name, value in sorted(percent.items()) if value >= 0.05}}
+
+
+def cpu_of_threads(pid):
+    """{thread id: (name, ns on a CPU)}"""
+    threads = {}
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        base = f"/proc/{pid}/task/{tid}"
+        threads[tid] = (demo.read(f"{base}/comm").strip(), int(demo.read(f"{base}/schedstat").split()[0]))
+    return threads
+
+
 def packets(daemon):
     (instance,) = daemon.telemetry.instances().values()
     return instance["packets_to_guest"], instance["packets_from_guest"]
@@ -109,6 +136,10 @@ def measure(options, hugepages):
           f"{'huge' if hugepages else 'ordinary'} pages", flush=True)
     if options.cold_starts:
         show_cold_starts(cold_starts(hugepages, options.cold_starts))
+    if options.idle:
+        print(f"\nidle daemon, idle_sleep {IDLE_SLEEP}: percent of a core over {options.idle} s")
+        for name, percent in idle_daemon(hugepages, options.idle).items():
+            print(f"  {name:<34}{percent:9.1f}")
     runs = [one_vm(hugepages, options.seconds, options.connections) for _ in range(options.runs)]
     if runs:
         show_runs(runs, options.seconds, options.connections)
@@ -119,6 +150,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cold-starts", type=int, default=40, metavar="N", help="0: none (40)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="of wrk through one VM; 0: none (5)")
+    parser.add_argument("--idle", type=int, default=10, metavar="S", help="seconds of an idle daemon; 0: none (10)")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="of each run (5)")
     parser.add_argument("--connections", type=int, default=32, metavar="N", help="of wrk (32)")
     return parser.parse_args()
