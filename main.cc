@@ -321,6 +321,9 @@ int run(const Config& config, const std::string& config_path) {
           register_telemetry({&board, &status, socket.value().get(), &offload_board, &marks, &trace});
       !result)
     return start_failed(result.error());
+  struct TelemetryEnd {
+    ~TelemetryEnd() { forget_telemetry(); }
+  } telemetry_end;  // before all that it reads
 
   Counter stop_worker;
   if (auto result = eal.value().launch([&] { run_worker(*worker, config.worker, stop_worker); }); !result) {

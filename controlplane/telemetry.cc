@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 #include <string>
 
 #include "controlplane/decision_words.h"
@@ -16,7 +17,8 @@
 namespace cheshire {
 namespace {
 
-TelemetryLinks g_links;  // the library's callbacks carry no context
+TelemetryLinks g_links;   // the library's callbacks carry no context
+std::mutex g_links_lock;  // between the library's thread and the end
 
 std::string address(be32 ip, be16 port) {
   const uint32_t a = ip.value();
@@ -308,7 +310,19 @@ int decisions_command(const char*, const char* parameters, rte_tel_data* answer)
   return 0;
 }
 
+// The library cannot unregister a command, and its thread outlives what the links point to.
+template <int (*kCommand)(const char*, const char*, rte_tel_data*)>
+int guarded(const char* command, const char* parameters, rte_tel_data* answer) {
+  const std::lock_guard lock(g_links_lock);
+  return g_links.board == nullptr ? -ESHUTDOWN : kCommand(command, parameters, answer);
+}
+
 }  // namespace
+
+void forget_telemetry() {
+  const std::lock_guard lock(g_links_lock);
+  g_links = {};
+}
 
 Result<void> register_telemetry(const TelemetryLinks& links) {
   g_links = links;
@@ -318,17 +332,19 @@ Result<void> register_telemetry(const TelemetryLinks& links) {
     const char* help;
   };
   const Command commands[] = {
-      {"/cheshire/services", services_command, "Services, their instances and load. Parameters: start,count"},
-      {"/cheshire/admission", admission_command,
+      {"/cheshire/services", guarded<services_command>,
+       "Services, their instances and load. Parameters: start,count"},
+      {"/cheshire/admission", guarded<admission_command>,
        "New connections let in, rejected and challenged, by service. Parameters: start,count"},
-      {"/cheshire/instances", instances_command, "Instances that exist. Parameters: start,count"},
-      {"/cheshire/workers", workers_command, "Packets in and out of each worker. No parameters"},
-      {"/cheshire/drops", drops_command, "Packets dropped, by reason. No parameters"},
-      {"/cheshire/control", control_command, "The control socket: where, and what came by it. No parameters"},
-      {"/cheshire/offload", offload_command, "What the NIC does for us, by rung. No parameters"},
-      {"/cheshire/cold_starts", cold_starts_command,
+      {"/cheshire/instances", guarded<instances_command>, "Instances that exist. Parameters: start,count"},
+      {"/cheshire/workers", guarded<workers_command>, "Packets in and out of each worker. No parameters"},
+      {"/cheshire/drops", guarded<drops_command>, "Packets dropped, by reason. No parameters"},
+      {"/cheshire/control", guarded<control_command>,
+       "The control socket: where, and what came by it. No parameters"},
+      {"/cheshire/offload", guarded<offload_command>, "What the NIC does for us, by rung. No parameters"},
+      {"/cheshire/cold_starts", guarded<cold_starts_command>,
        "The newest starts a client waited for, ns since its SYN. Parameters: start,count"},
-      {"/cheshire/decisions", decisions_command,
+      {"/cheshire/decisions", guarded<decisions_command>,
        "The newest decisions of the autoscaler, oldest first. Parameters: start,count"},
   };
   for (const Command& command : commands) {

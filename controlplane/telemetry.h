@@ -35,7 +35,9 @@ struct TelemetryLinks {
   const DecisionTrace* trace = nullptr;
 };
 
-// Once per process, after EAL; what the links point to must live until the process ends or EAL is cleaned up.
+// Once per process, after EAL. What the links point to must live until forget_telemetry(), which waits for a
+// command that is being answered; later ones are told that the daemon ends.
 [[nodiscard]] Result<void> register_telemetry(const TelemetryLinks& links);
+void forget_telemetry();
 
 }  // namespace cheshire
