@@ -50,8 +50,8 @@ struct Options {
 // One VM under the stepper: counts instructions until something that matters happens.
 class Stepper {
  public:
-  Stepper(GuestMemory& memory, VirtioMmio& device, Vm& vm, std::ostream* addresses)
-      : memory_(memory), device_(device), vm_(vm), addresses_(addresses) {}
+  Stepper(VirtioMmio& device, Vm& vm, std::ostream* addresses)
+      : device_(device), vm_(vm), addresses_(addresses) {}
 
   struct Stop {
     Moment moment;
@@ -64,11 +64,9 @@ class Stepper {
   std::optional<Moment> take_port();
   std::optional<Moment> take_mmio();
 
-  GuestMemory& memory_;
   VirtioMmio& device_;
   Vm& vm_;
   std::ostream* addresses_;
-  uint64_t last_rip_ = 0;
 };
 
 std::optional<Moment> Stepper::take_port() {
@@ -164,7 +162,7 @@ int run(const Options& options) {
 
   std::ofstream file;
   if (!options.addresses.empty()) file.open(options.addresses);
-  Stepper stepper(memory.value(), device, vm.value(), file.is_open() ? &file : nullptr);
+  Stepper stepper(device, vm.value(), file.is_open() ? &file : nullptr);
   const auto mark = [&](const char* what) {
     if (file.is_open()) file << "# " << what << "\n";
   };

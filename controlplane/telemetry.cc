@@ -292,10 +292,10 @@ int decisions_command(const char*, const char* parameters, rte_tel_data* answer)
   const auto status = g_links.status->latest();
   Dict dict(answer);
   for (const auto& numbered : g_links.trace->latest(page->start, page->count)) {
-    const TraceDecision& record = numbered.second;
+    const TraceDecision& record = numbered.decision;
     if (record.service >= status->config->services.size()) continue;
     const ServiceConfig& config = status->config->services[record.service];
-    const bool added = dict.add_row(std::to_string(numbered.first), [&](Dict& row) {
+    const bool added = dict.add_row(std::to_string(numbered.number), [&](Dict& row) {
       const uint64_t age_ns = status->time_ns - std::min(record.time_ns, status->time_ns);
       row.add("service", config.name);
       row.add("age", std::to_string(age_ns / kNsPerMs) + " ms");

@@ -161,7 +161,8 @@ int show_trace_file(const std::string& path, bool json, std::ostream& out, std::
 
 void show_live_decisions(const Json& decisions, bool json, std::ostream& out) {
   if (!decisions.is_object()) return;
-  for (const auto& [number, row] : decisions.items()) {
+  for (const auto& item : decisions.items()) {
+    const Json& row = item.value();
     if (json) {
       out << row.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
       continue;
@@ -170,7 +171,8 @@ void show_live_decisions(const Json& decisions, bool json, std::ostream& out) {
       const auto found = row.find(key);
       return found != row.end() && found->is_string() ? clean(found->get<std::string>()) : std::string("?");
     };
-    out << clean(number) << "  " << text("age") << "  " << text("service") << "  " << text("what") << "\n";
+    out << clean(item.key()) << "  " << text("age") << "  " << text("service") << "  " << text("what")
+        << "\n";
   }
 }
 
