@@ -227,8 +227,8 @@ on_timer:
 on_net:
   push %rax
   incl net_interrupts
-  mov DEVICE+0x60, %eax            // InterruptStatus
-  mov %eax, DEVICE+0x64            // InterruptACK
+  movabs DEVICE+0x60, %eax         // InterruptStatus; above 2 GiB, where a 32-bit address would be negative
+  movabs %eax, DEVICE+0x64         // InterruptACK
   out8 0x20, 0x20
   pop %rax
   iretq
