@@ -212,7 +212,7 @@ void run_control(ControlLoop& control, const Operator& from, const LoadBoard& bo
       naps = naps_of(control.config().control.tick_ns);
     }
     const bool busy = control.tick(monotonic_ns());
-    const uint64_t busy_turns = board.worker.turns.get() - board.worker.idle_turns.get();
+    const uint64_t busy_turns = board.sum(&WorkerLoad::turns) - board.sum(&WorkerLoad::idle_turns);
     if (busy || busy_turns != busy_turns_seen) naps.begin_again();
     busy_turns_seen = busy_turns;
     if (const uint64_t ns = naps.next(); ns != 0) nap_or_be_woken(ns);
@@ -268,7 +268,7 @@ int run(const Config& config, const std::string& config_path) {
       return start_failed(result.error());
     }
   }
-  auto worker = std::make_unique<Worker>(WorkerOptions{.reader = 0,
+  auto worker = std::make_unique<Worker>(WorkerOptions{.number = 0,
                                                        .slots = slots,
                                                        .services = config.services_made(),
                                                        .held_syns_max = config.held_syns_max,
@@ -290,7 +290,7 @@ int run(const Config& config, const std::string& config_path) {
   };
   auto vhost = VhostServer::start({.directory = directory,
                                    .slots = slots,
-                                   .port_messages = &port_messages,
+                                   .port_messages = {&port_messages},
                                    .downs_acknowledged = downs_acknowledged});
   if (!vhost) return start_failed(vhost.error());
 
@@ -301,7 +301,7 @@ int run(const Config& config, const std::string& config_path) {
   for (const auto& [kind, driver] : drivers.value()) by_kind[kind] = driver.get();
   ControlLoop control(config,
                       {.board = &board,
-                       .load_ring = &load_ring,
+                       .load_rings = {&load_ring},
                        .steering = &steering,
                        .status = &status,
                        .drivers = std::move(by_kind),

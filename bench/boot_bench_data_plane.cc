@@ -45,7 +45,7 @@ Result<std::unique_ptr<BootBenchDataPlane>> BootBenchDataPlane::start(const std:
   auto vhost =
       VhostServer::start({.directory = directory,
                           .slots = slots,
-                          .port_messages = &plane->port_messages_,
+                          .port_messages = {&plane->port_messages_},
                           .downs_acknowledged = [&plane = *plane] { return plane.downs_.observe(); }});
   if (!vhost) return vhost.error();
   plane->vhost_ = std::move(vhost).value();

@@ -114,9 +114,10 @@ class Stage {
     g_feed = Feed::kOpenFlows;
     const bool established = wanted_.traffic.kind != "syn";
     // Zipf does not draw every flow.
-    const uint64_t seen = board_.worker.nic_rx_packets.get();
-    if (established &&
-        !turn_until([&] { return board_.worker.nic_rx_packets.get() - seen >= 2 * established_frames(); })) {
+    const uint64_t seen = board_.worker(0).nic_rx_packets.get();
+    if (established && !turn_until([&] {
+          return board_.worker(0).nic_rx_packets.get() - seen >= 2 * established_frames();
+        })) {
       return false;
     }
     g_feed = Feed::kNothing;
@@ -132,14 +133,14 @@ class Stage {
     // The control thread's part; here it is paid for by the worker's core.
     for (int records = 0; records < 8 && load_ring_.pop(record);) ++records;
   }
-  [[nodiscard]] const WorkerLoad& load() const { return board_.worker; }
+  [[nodiscard]] const WorkerLoad& load() const { return board_.worker(0); }
   [[nodiscard]] uint64_t drops() const {
     uint64_t sum = 0;
-    for (const Counter& drop : board_.worker.drops) sum += drop.get();
+    for (const Counter& drop : board_.worker(0).drops) sum += drop.get();
     return sum;
   }
   [[nodiscard]] bool adds_up() const {
-    const WorkerLoad& load = board_.worker;
+    const WorkerLoad& load = board_.worker(0);
     return load.nic_rx_packets.get() + load.packets_from_guest.get() + load.generated.get() ==
            load.nic_tx_packets.get() + load.packets_to_guest.get() + drops() + load.held_packets.get();
   }

@@ -67,7 +67,7 @@ struct Stage {
         ring(ring_records),
         driver(config.slots()),
         control(config, {.board = &board,
-                         .load_ring = &ring,
+                         .load_rings = {&ring},
                          .steering = &steering,
                          .status = &status,
                          .drivers = {{DriverKind::kFake, &driver}},
@@ -213,7 +213,7 @@ struct Packet {  // stands for an rte_mbuf: its length is in a line of its own
 template <bool counted>
 [[gnu::noinline]] uint64_t one_burst(const std::array<Packet, 32>& packets, Stage& stage, uint64_t now_ns,
                                      uint64_t& published_ns) {
-  WorkerLoad& worker = stage.board.worker;
+  WorkerLoad& worker = stage.board.worker(0);
   SlotLoad& load = stage.board.slot(SlotIndex{0});
   uint64_t bytes = 0;
   uint64_t touched = 0;

@@ -47,7 +47,7 @@ class Stage {
         load_ring_(1024),
         port_messages_(64),
         steering_(1),
-        worker_(WorkerOptions{.reader = 0,
+        worker_(WorkerOptions{.number = 0,
                               .slots = 1,
                               .services = 1,
                               .held_syns_max = 16,

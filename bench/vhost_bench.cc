@@ -126,10 +126,13 @@ int run_own(const Options& options) {
                  .load_ring = &load_ring,
                  .board = &board});
   Counter leaving;
-  auto server = VhostServer::start(
-      {.directory = options.directory, .slots = 1, .port_messages = &from_server, .downs_acknowledged = [&] {
-         return leaving.observe() != 0 ? UINT64_MAX : worker.downs_acknowledged();
-       }});
+  auto server =
+      VhostServer::start({.directory = options.directory,
+                          .slots = 1,
+                          .port_messages = {&from_server},
+                          .downs_acknowledged = [&] {
+                            return leaving.observe() != 0 ? UINT64_MAX : worker.downs_acknowledged();
+                          }});
   if (!server) return failed(server.error().what);
   std::cout << "listening" << std::endl;
 
@@ -155,19 +158,19 @@ int run_own(const Options& options) {
   };
   const rte_eth_rxtx_callback* callback = rte_eth_add_rx_callback(0, 0, as_syn, nullptr);
   const uint64_t flows_wanted = options.own_flows;
-  const auto warm = [&] { return board.worker.flows.get() >= flows_wanted; };
+  const auto warm = [&] { return board.worker(0).flows.get() >= flows_wanted; };
   if (!turn_for(kStartS, warm))
-    return failed("only " + std::to_string(board.worker.flows.get()) + " flows open");
+    return failed("only " + std::to_string(board.worker(0).flows.get()) + " flows open");
   const auto never = [] { return false; };
   turn_for(0.5, never);
   rte_eth_remove_rx_callback(0, 0, callback);
   port.greets = false;
   turn_for(0.5, never);
-  const uint64_t back = board.worker.nic_tx_packets.get();
+  const uint64_t back = board.worker(0).nic_tx_packets.get();
   const uint64_t begin_ns = monotonic_ns();
   turn_for(kMeasureS, never);
   const double seconds = static_cast<double>(monotonic_ns() - begin_ns) * 1e-9;
-  const double rate = static_cast<double>(board.worker.nic_tx_packets.get() - back) / seconds;
+  const double rate = static_cast<double>(board.worker(0).nic_tx_packets.get() - back) / seconds;
   std::cout << "\n" << nlohmann::json{{"packets_per_second", rate}}.dump() << std::endl;
   leaving.publish(1);
   ::_exit(0);  // the guest and the memory go with the processes

@@ -14,7 +14,7 @@ namespace cheshire {
 namespace {
 
 // Bounds of one round: it ends, however much comes. A service with more slots is looked at as a whole.
-constexpr size_t kRecordsPerRound = 16384;
+constexpr size_t kRecordsPerRound = 16384;  // of each worker
 constexpr size_t kSlotsPerRound = 64;
 
 }  // namespace
@@ -62,12 +62,16 @@ bool ControlLoop::tick(uint64_t now_ns) {
 
 void ControlLoop::take_load_records() {
   LoadRecord record;
-  for (size_t taken = 0; taken < kRecordsPerRound && links_.load_ring->pop(record); ++taken) {
-    busy_ = true;
-    CHECK(record.version == kLoadRecordVersion && record.service.value < services_.size());
-    services_[record.service.value].meter.take(record);
-    to_look_at(record.service);
+  for (SpscRing<LoadRecord>* ring : links_.load_rings) {
+    for (size_t taken = 0; taken < kRecordsPerRound && ring->pop(record); ++taken) take_load_record(record);
   }
+}
+
+void ControlLoop::take_load_record(const LoadRecord& record) {
+  busy_ = true;
+  CHECK(record.version == kLoadRecordVersion && record.service.value < services_.size());
+  services_[record.service.value].meter.take(record);
+  to_look_at(record.service);
 }
 
 void ControlLoop::to_look_at(ServiceIndex index) {

@@ -46,7 +46,7 @@ namespace cheshire {
 // What the control thread works with; all outlive it.
 struct ControlLinks {
   const LoadBoard* board = nullptr;
-  SpscRing<LoadRecord>* load_ring = nullptr;  // consumer: this thread
+  std::vector<SpscRing<LoadRecord>*> load_rings;  // one per worker; consumer: this thread
   Published<SteeringTable>* steering = nullptr;
   StatusBoard* status = nullptr;
   std::map<DriverKind, Driver*> drivers;  // those of one name may be the same
@@ -115,6 +115,7 @@ class ControlLoop {
   void choose_last_resort(ServiceIndex index);
 
   void take_load_records();
+  void take_load_record(const LoadRecord& record);
   void look_at_some_more();
   void to_look_at(ServiceIndex index);
   void look_at(ServiceIndex index, uint64_t now_ns);

@@ -20,6 +20,9 @@ namespace {
 TelemetryLinks g_links;   // the library's callbacks carry no context
 std::mutex g_links_lock;  // between the library's thread and the end
 
+// Their rows are long: so many are within DPDK's 16 KiB.
+constexpr size_t kWorkerRowsMax = 16;
+
 std::string address(be32 ip, be16 port) {
   const uint32_t a = ip.value();
   return std::to_string(a >> 24U) + "." + std::to_string(a >> 16U & 255U) + "." +
@@ -174,42 +177,67 @@ int instances_command(const char*, const char* parameters, rte_tel_data* answer)
   return 0;
 }
 
-int workers_command(const char*, const char*, rte_tel_data* answer) {
-  const WorkerLoad& load = g_links.board->worker;
-  Dict dict(answer);
-  const bool added = dict.add_row("0", [&](Dict& row) {
+// Of one worker, or summed over several.
+void fill_worker(Dict& row, std::span<const WorkerLoad> workers) {
+  const auto add = [&](const char* name, auto&& count_of) {
+    uint64_t sum = 0;
+    for (const WorkerLoad& load : workers) sum += count_of(load);
+    row.add(name, sum);
+  };
+  const auto add_counter = [&](const char* name, Counter WorkerLoad::*counter) {
+    add(name, [counter](const WorkerLoad& load) { return (load.*counter).get(); });
+  };
+  add_counter("turns", &WorkerLoad::turns);
+  add_counter("idle_turns", &WorkerLoad::idle_turns);
+  add_counter("nic_rx_packets", &WorkerLoad::nic_rx_packets);
+  add_counter("nic_tx_packets", &WorkerLoad::nic_tx_packets);
+  add_counter("packets_to_guest", &WorkerLoad::packets_to_guest);
+  add_counter("packets_from_guest", &WorkerLoad::packets_from_guest);
+  add_counter("generated", &WorkerLoad::generated);
+  add_counter("handed_over", &WorkerLoad::handed_over);
+  add_counter("taken_over", &WorkerLoad::taken_over);
+  add("drops", [](const WorkerLoad& load) {
     uint64_t drops = 0;
     for (const Counter& counter : load.drops) drops += counter.get();
-    row.add("turns", load.turns.get());
-    row.add("idle_turns", load.idle_turns.get());
-    row.add("nic_rx_packets", load.nic_rx_packets.get());
-    row.add("nic_tx_packets", load.nic_tx_packets.get());
-    row.add("packets_to_guest", load.packets_to_guest.get());
-    row.add("packets_from_guest", load.packets_from_guest.get());
-    row.add("generated", load.generated.get());
-    row.add("drops", drops);
-    row.add("held", load.held_packets.get());
-    row.add("flows", load.flows.get());
-    row.add("resets_no_flow", load.resets_no_flow.get());
-    row.add("resets_no_service", load.resets_no_service.get());
-    row.add("untracked", load.untracked.get());
-    row.add("no_memory", load.no_memory.get());
-    row.add("load_records_lost", load.load_records_lost.get());
-    row.add("proofs_displaced", load.proofs_displaced.get());
-    for (size_t i = 0; i < load.rejections_within.size(); ++i) {
-      const bool last = i == kRejectionBoundsUs.size();
-      const std::string name =
-          last ? "rejections_later" : "rejections_within_" + std::to_string(kRejectionBoundsUs[i]) + "us";
-      row.add(name.c_str(), load.rejections_within[i].get());
-    }
+    return drops;
   });
-  return added ? 0 : -ENOMEM;
+  add_counter("held", &WorkerLoad::held_packets);
+  add_counter("flows", &WorkerLoad::flows);
+  add_counter("resets_no_flow", &WorkerLoad::resets_no_flow);
+  add_counter("resets_no_service", &WorkerLoad::resets_no_service);
+  add_counter("untracked", &WorkerLoad::untracked);
+  add_counter("no_memory", &WorkerLoad::no_memory);
+  add_counter("load_records_lost", &WorkerLoad::load_records_lost);
+  add_counter("proofs_displaced", &WorkerLoad::proofs_displaced);
+  for (size_t i = 0; i <= kRejectionBoundsUs.size(); ++i) {
+    const bool last = i == kRejectionBoundsUs.size();
+    const std::string name =
+        last ? "rejections_later" : "rejections_within_" + std::to_string(kRejectionBoundsUs[i]) + "us";
+    add(name.c_str(), [i](const WorkerLoad& load) { return load.rejections_within[i].get(); });
+  }
+}
+
+// With several workers their sum is the first row.
+int workers_command(const char*, const char* parameters, rte_tel_data* answer) {
+  const auto page = parse_page(parameters);
+  if (!page) return -EINVAL;
+  const std::span<const WorkerLoad> workers = g_links.board->workers();
+  const size_t sums = workers.size() > 1 ? 1 : 0;
+  const size_t end = std::min(workers.size() + sums, page->start + std::min(page->count, kWorkerRowsMax));
+  Dict dict(answer);
+  for (size_t row = page->start; row < end; ++row) {
+    const bool is_sum = row < sums;
+    const auto whom = is_sum ? workers : workers.subspan(row - sums, 1);
+    const std::string key = is_sum ? "all" : std::to_string(row - sums);
+    if (!dict.add_row(key, [&](Dict& fields) { fill_worker(fields, whom); })) break;
+  }
+  return 0;
 }
 
 int drops_command(const char*, const char*, rte_tel_data* answer) {
   Dict dict(answer);
   for (size_t reason = 0; reason < kDropReasons; ++reason) {
-    dict.add(kDropReasonNames[reason].data(), g_links.board->worker.drops[reason].get());
+    dict.add(kDropReasonNames[reason].data(), g_links.board->dropped(static_cast<DropReason>(reason)));
   }
   return 0;
 }
@@ -251,7 +279,7 @@ int offload_command(const char*, const char*, rte_tel_data* answer) {
   }
   dict.add("packets", seen);
   dict.add("packets_marked", marked);
-  dict.add("marks_wrong", g_links.marks->wrong.get());
+  dict.add("marks_wrong", g_links.marks->wrong());
   dict.add("rules_created", status.rules_created);
   dict.add("rules_removed", status.rules_removed);
   dict.add("rules_refused", status.rules_refused);
@@ -338,7 +366,8 @@ Result<void> register_telemetry(const TelemetryLinks& links) {
       {"/cheshire/admission", guarded<admission_command>,
        "New connections let in, rejected and challenged, by service. Parameters: start,count"},
       {"/cheshire/instances", guarded<instances_command>, "Instances that exist. Parameters: start,count"},
-      {"/cheshire/workers", guarded<workers_command>, "Packets in and out of each worker. No parameters"},
+      {"/cheshire/workers", guarded<workers_command>,
+       "Packets in and out of each worker, and their sum. Parameters: start,count"},
       {"/cheshire/drops", guarded<drops_command>, "Packets dropped, by reason. No parameters"},
       {"/cheshire/control", guarded<control_command>,
        "The control socket: where, and what came by it. No parameters"},

@@ -14,7 +14,7 @@ uint32_t mark_on(const rte_mbuf* packet) {
 
 }  // namespace
 
-void compare_marks(const PacketBurst& burst, FlowMarkBoard& board) {
+void compare_marks(const PacketBurst& burst, FlowMarkBoard& board, size_t worker) {
   for (uint16_t i = 0; i < burst.count; ++i) {
     const uint32_t mark = mark_on(burst.packets[i]);
     if (burst.steps[i] == Step::kSegment) {
@@ -26,7 +26,7 @@ void compare_marks(const PacketBurst& burst, FlowMarkBoard& board) {
         continue;
       }
     }
-    if (mark != kNoMark && burst.steps[i] != Step::kDrop) board.wrong.increment();
+    if (mark != kNoMark && burst.steps[i] != Step::kDrop) board.by_worker[worker].marks.increment();
   }
 }
 

@@ -19,7 +19,7 @@ FlowOffload::FlowOffload(FlowDevice& device, FlowOffloadOptions options, const F
 void FlowOffload::tick(uint64_t now_ns) {
   device_ns_ = 0;
   forget_services_gone();
-  const uint64_t wrong = board_.wrong.get();
+  const uint64_t wrong = board_.wrong();
   if (wrong != wrong_before_ && rung(OffloadRung::kMark).state != OffloadState::kOff) {
     step_down(OffloadRung::kMark, "packets carry marks that are not theirs");
   }

@@ -259,7 +259,7 @@ void VhostServer::on_device_down(int vid) {
   slot->messages_ns = 0;  // what follows belongs to the next time that it comes up
   send({.kind = PortMessage::Kind::kDown, .slot = static_cast<uint16_t>(slot - slots_.data())});
   ++downs_sent_;
-  // The worker answers within a turn; the library frees the device when we return.
+  // A worker answers within a turn; the library frees the device when we return.
   while (options_.downs_acknowledged() < downs_sent_) nap();
 }
 
@@ -286,8 +286,10 @@ void VhostServer::message_done(int vid) {
 }
 
 void VhostServer::send(const PortMessage& message) {
-  // Sized for an up and a down of every slot, and the worker empties it each turn.
-  while (!options_.port_messages->push(message)) nap();
+  // Each is sized for an up and a down of every slot, and its worker empties it each turn.
+  for (SpscRing<PortMessage>* ring : options_.port_messages) {
+    while (!ring->push(message)) nap();
+  }
 }
 
 }  // namespace cheshire

@@ -8,10 +8,10 @@
 // time; a second one is refused while the first lives.
 //
 //   VM connects → features and messages are narrowed → rings up   → PortMessage kUp   → worker polls
-//   VM goes     → PortMessage kDown → wait for the worker's word  → the library may free the device
+//   VM goes     → PortMessage kDown → wait for the workers' word  → the library may free the device
 //
 // The library's callbacks run on its one thread ("vhost-events"). They only send messages; the one wait is
-// that for the worker to leave a port, and workers never wait for them.
+// that for every worker to leave a port, and workers never wait for them.
 //
 // What a VM's process could do to this version of the library by odd messages is kept from it: see kRefused
 // in the source. A refused message ends the connection.
@@ -35,8 +35,9 @@ namespace cheshire {
 struct VhostServerOptions {
   std::string directory;  // exists, is ours, mode 0700
   size_t slots = 0;
-  SpscRing<PortMessage>* port_messages = nullptr;  // producer: the library's thread
-  // How many PortMessage::kDown the worker has obeyed: Worker::downs_acknowledged().
+  // One per worker, and each message goes to all of them; producer: the library's thread.
+  std::vector<SpscRing<PortMessage>*> port_messages;
+  // How many PortMessage::kDown every worker has obeyed: the least Worker::downs_acknowledged().
   std::function<uint64_t()> downs_acknowledged;
 };
 

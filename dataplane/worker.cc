@@ -24,7 +24,7 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       steering_(*links.steering),
       port_messages_(*links.port_messages),
       load_ring_(*links.load_ring),
-      board_(*links.board),
+      board_(*links.board, options.number),
       doorbell_(links.doorbell),
       rewrites_(options.services),
       chooser_(options.services, options.slots),

@@ -69,7 +69,7 @@ inline constexpr uint64_t kGiveToAnotherAfterNs =
 inline constexpr uint64_t kReusedAfterQuietNs = kNsPerSecond;
 
 struct WorkerOptions {
-  size_t reader = 0;  // this worker's number among the readers of the steering table
+  size_t number = 0;  // of this worker, from 0; as a reader of the steering table, too
   size_t slots = 0;
   size_t services = 0;
   size_t held_syns_max = 0;
@@ -279,7 +279,7 @@ class Worker {
   Published<SteeringTable>& steering_;
   SpscRing<PortMessage>& port_messages_;
   SpscRing<LoadRecord>& load_ring_;
-  LoadBoard& board_;
+  const WorkerBoard board_;
   Doorbell* const doorbell_;
 
   const Published<SteeringTable>::Versioned* table_ = nullptr;

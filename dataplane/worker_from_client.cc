@@ -44,7 +44,7 @@ bool Worker::receive_from_clients() {
   board_.worker.nic_rx_packets.add(burst_.count);
   parse_from_clients(burst_, nic_);
   classify_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_.mac());
-  if (marks_ != nullptr) compare_marks(burst_, *marks_);
+  if (marks_ != nullptr) compare_marks(burst_, *marks_, options_.number);
   look_up(burst_, flows_);
   act_on_clients();
   return true;

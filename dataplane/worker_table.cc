@@ -42,7 +42,7 @@ void Worker::take_steering_table() {
     update_membership(SlotIndex{index});
   }
   rebuild_polled();
-  steering_.pass(options_.reader, table_version_);
+  steering_.pass(options_.number, table_version_);
 }
 
 void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {

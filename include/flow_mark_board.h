@@ -20,16 +20,26 @@ constexpr uint32_t mark_of(ServiceIndex service) {
   return uint32_t{service.value} + 1;
 }
 
-// writer: the worker; readers: the offload manager, telemetry. All cumulative.
-struct FlowMarkLoad {
-  Counter seen;    // packets of the service that reached the worker
+// writer: the service's owner, a cache line of its own; readers: the offload manager, telemetry. All cumulative.
+struct alignas(64) FlowMarkLoad {
+  Counter seen;    // packets of the service that reached its owner
   Counter marked;  // those of them with the service's mark
 };
 
 struct FlowMarkBoard {
-  explicit FlowMarkBoard(size_t services) : by_service(services) {}
+  explicit FlowMarkBoard(size_t services, size_t workers = 1) : by_service(services), by_worker(workers) {}
+  // Packets with a mark that was not theirs.
+  [[nodiscard]] uint64_t wrong() const {
+    uint64_t sum = 0;
+    for (const Wrong& worker : by_worker) sum += worker.marks.get();
+    return sum;
+  }
+
   std::vector<FlowMarkLoad> by_service;
-  Counter wrong;  // packets with a mark that was not theirs
+  struct alignas(64) Wrong {
+    Counter marks;  // writer: that worker; readers: the same
+  };
+  std::vector<Wrong> by_worker;
 };
 
 }  // namespace cheshire

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What a worker counts, in memory that it alone writes and anybody may read.
+// What the workers count, in memory that each writes alone and anybody may read.
+//
+// A row has one writer: that of a worker itself the worker, that of a service and those of its slots the service's
+// owner (Config::worker_of()). A slot that changes from one owner's service to another's, and a service's index that is
+// used again, change their writer: the control plane sees to it that the old one has written for the last time
+// (ControlLoop::is_settled()).
 //
 // Counters are cumulative and states are levels (the generation for which something is true), so a reader
 // that looks rarely, or a load record that was lost, misses nothing: the next look has it all.
@@ -13,6 +18,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "check.h"
 #include "counter.h"
@@ -21,7 +27,7 @@
 
 namespace cheshire {
 
-// One per slot. writer: the worker; readers: control, telemetry.
+// One per slot. writer: the owner of its service; readers: control, telemetry.
 // The times are those of the slot's newest instance, 0 where it has not come so far.
 struct alignas(64) SlotLoad {
   // levels: the generation of the instance that …
@@ -79,7 +85,7 @@ enum class Refusal : uint8_t {
 };
 inline constexpr std::array<std::string_view, 4> kRefusalNames = {"reset", "http503", "drop", "silent"};
 
-// One per service. writer: the worker; readers: control, telemetry.
+// One per service. writer: its owner; readers: control, telemetry.
 struct alignas(64) ServiceLoad {
   Counter waiting_syns;      // level: parked and not given to an instance
   Counter held_syns;         // level: parked, with those whose answer is awaited
@@ -105,7 +111,9 @@ static_assert(sizeof(ServiceLoad) % 64 == 0);
 inline constexpr std::array<uint32_t, 7> kRejectionBoundsUs = {5, 10, 20, 50, 100, 200, 1000};
 
 // One per worker. writer: the worker; readers: telemetry, tests.
-// nic_rx + from_guest + generated = nic_tx + to_guest + drops + held, at any quiescent moment.
+// At any quiescent moment, of each worker:
+//   nic_rx + from_guest + generated + taken_over = nic_tx + to_guest + drops + held + handed_over
+// Over all workers handed_over - taken_over are the packets that lie in their rings just now.
 struct alignas(64) WorkerLoad {
   Counter turns;
   Counter idle_turns;
@@ -113,9 +121,14 @@ struct alignas(64) WorkerLoad {
   Counter nic_tx_packets;
   Counter packets_to_guest;
   Counter packets_from_guest;
-  Counter generated;       // packets that we made: resets, repeated deliveries of a held SYN
-  Counter held_packets;    // level: SYNs parked and not yet given to an instance, packets queued for a ring
-  Counter flows;           // level: entries of the flow table
+  Counter generated;     // packets that we made: resets, repeated deliveries of a held SYN
+  Counter handed_over;   // packets that came here and were given to the owner of their service
+  Counter taken_over;    // packets that other workers gave to us
+  Counter held_packets;  // level: SYNs parked and not yet given to an instance, packets queued for a ring
+  Counter flows;         // level: entries of the flow table
+  // Instances that left, and those whose flows have all been taken from the flow table since.
+  Counter sweeps_begun;
+  Counter sweeps_done;
   Counter resets_no_flow;  // packets of unknown flows answered with a reset
   Counter resets_no_service;
   Counter untracked;  // bound hit: packets of flows that found no room in the flow table, sent by hash
@@ -128,14 +141,17 @@ struct alignas(64) WorkerLoad {
   std::array<Counter, kDropReasons> drops;
 };
 
-// All rows of one worker. Made once at start; never resized.
+// All rows. Made once at start; never resized.
 class LoadBoard {
  public:
-  LoadBoard(size_t slots, size_t services)
+  LoadBoard(size_t slots, size_t services, size_t workers = 1)
       : slots_(std::make_unique<SlotLoad[]>(slots)),
         slot_count_(slots),
         services_(std::make_unique<ServiceLoad[]>(services)),
-        service_count_(services) {}
+        service_count_(services),
+        workers_(workers) {
+    CHECK(workers > 0);
+  }
 
   [[nodiscard]] SlotLoad& slot(SlotIndex index) {
     CHECK(index.value < slot_count_);
@@ -153,16 +169,41 @@ class LoadBoard {
     CHECK(index.value < service_count_);
     return services_[index.value];
   }
+  [[nodiscard]] WorkerLoad& worker(size_t number) { return workers_.at(number); }
+  [[nodiscard]] const WorkerLoad& worker(size_t number) const { return workers_.at(number); }
+  [[nodiscard]] std::span<const WorkerLoad> workers() const { return workers_; }
+  // One count over all workers.
+  [[nodiscard]] uint64_t sum(Counter WorkerLoad::*count) const {
+    uint64_t sum = 0;
+    for (const WorkerLoad& load : workers_) sum += (load.*count).get();
+    return sum;
+  }
+  [[nodiscard]] uint64_t dropped(DropReason reason) const {
+    uint64_t sum = 0;
+    for (const WorkerLoad& load : workers_) sum += load.drops[static_cast<size_t>(reason)].get();
+    return sum;
+  }
   [[nodiscard]] size_t slot_count() const { return slot_count_; }
   [[nodiscard]] size_t service_count() const { return service_count_; }
-
-  WorkerLoad worker;
 
  private:
   std::unique_ptr<SlotLoad[]> slots_;
   size_t slot_count_;
   std::unique_ptr<ServiceLoad[]> services_;
   size_t service_count_;
+  std::vector<WorkerLoad> workers_;
+};
+
+// The board as one worker writes it: its own row, and those that it owns.
+struct WorkerBoard {
+  WorkerBoard(LoadBoard& board, size_t number) : worker(board.worker(number)), board_(board) {}
+  [[nodiscard]] SlotLoad& slot(SlotIndex index) const { return board_.slot(index); }
+  [[nodiscard]] ServiceLoad& service(ServiceIndex index) const { return board_.service(index); }
+
+  WorkerLoad& worker;
+
+ private:
+  LoadBoard& board_;
 };
 
 }  // namespace cheshire

@@ -69,7 +69,7 @@ ControlStage::ControlStage(Config config, const std::string& trace_file)
   control_ = std::make_unique<ControlLoop>(
       config_,
       ControlLinks{.board = &board_,
-                   .load_ring = &load_ring_,
+                   .load_rings = {&load_ring_},
                    .steering = steering_.get(),
                    .status = &status_,
                    .drivers = {{DriverKind::kAuto, &overheard_}, {DriverKind::kFake, &overheard_}},

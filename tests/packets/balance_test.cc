@@ -81,7 +81,7 @@ TEST_F(BalanceTest, with_maglev_a_client_port_keeps_its_instance) {
     for (uint16_t slot = 0; slot < 3; ++slot) static_cast<void>(guest(slot).got());
   }
   advance(11 * kNsPerSecond);  // the entries are forgotten
-  ASSERT_EQ(board().worker.flows.get(), 0U);
+  ASSERT_EQ(board().worker(0).flows.get(), 0U);
   for (uint16_t port = 1; port <= 30; ++port) {
     EXPECT_EQ(goes_to(Flow{.port = port}), first_time[port - 1U]) << port;
   }

@@ -86,11 +86,11 @@ TEST_F(Burst, a_guest_without_buffers_keeps_nobody_from_theirs) {
   client.sends(flow.data("a"), Flow{.port = 2}.data("b"), flow.data("c"));
   EXPECT_EQ(guest(1).got().size(), 1U);
   EXPECT_THAT(guest(0).got(), IsEmpty());
-  EXPECT_EQ(board().worker.held_packets.get(), 2U);
+  EXPECT_EQ(board().worker(0).held_packets.get(), 2U);
   guest(0).has_buffers(1);
   guest(0).has_buffers(5);
   EXPECT_EQ(guest(0).got().size(), 2U);
-  EXPECT_EQ(board().worker.held_packets.get(), 0U);
+  EXPECT_EQ(board().worker(0).held_packets.get(), 0U);
 }
 
 }  // namespace

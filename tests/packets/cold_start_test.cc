@@ -22,7 +22,7 @@ TEST_F(ColdStart, a_syn_for_a_service_without_instances_is_held_and_told) {
   EXPECT_EQ(load(kWeb).waiting_syns.get(), 1U);
   EXPECT_EQ(load(kWeb).waiting_since_ns.get(), now_ns());
   EXPECT_EQ(load(kApi).waiting_syns.get(), 0U);
-  EXPECT_EQ(board().worker.held_packets.get(), 1U);
+  EXPECT_EQ(board().worker(0).held_packets.get(), 1U);
 
   client.sends(second.syn(), third.syn());
   EXPECT_THAT(edges(), IsEmpty()) << "the demand is known";
@@ -80,7 +80,7 @@ TEST_F(ColdStart, its_syn_ack_makes_it_ready_and_releases_the_waiting_in_order_o
   EXPECT_EQ(load(kWeb).waiting_syns.get(), 0U);
   EXPECT_EQ(load(kWeb).waiting_since_ns.get(), 0U);
   EXPECT_EQ(load(0).in_flight.get(), 3U);
-  EXPECT_EQ(board().worker.held_packets.get(), 0U);
+  EXPECT_EQ(board().worker(0).held_packets.get(), 0U);
 
   client.sends(first.data("GET"));
   EXPECT_THAT(guest(0).got(), ElementsAre("40001>web PSH-ACK seq 1001 ack 5001 \"GET\""));
@@ -160,7 +160,7 @@ TEST_F(ColdStart, a_syn_without_an_answer_is_offered_again) {
   EXPECT_THAT(guest(0).got(), ElementsAre("40001>web SYN seq 1000"));
   advance(kOfferAgainNs);
   EXPECT_EQ(guest(0).got().size(), 1U);
-  EXPECT_EQ(board().worker.generated.get(), 2U);
+  EXPECT_EQ(board().worker(0).generated.get(), 2U);
 }
 
 TEST_F(ColdStart, both_answers_to_a_syn_that_was_offered_twice_reach_the_client) {
@@ -232,7 +232,7 @@ TEST_F(ColdStart, without_a_packet_buffer_for_the_copy_the_syn_stays_and_is_offe
     const Dpdk::NoPackets no_packets;
     comes_up(0);
     EXPECT_THAT(guest(0).got(), IsEmpty());
-    EXPECT_GT(board().worker.no_memory.get(), 0U);
+    EXPECT_GT(board().worker(0).no_memory.get(), 0U);
     EXPECT_EQ(load(kWeb).waiting_syns.get(), 1U);
   }
   advance(kNsPerMs);

@@ -208,7 +208,7 @@ TEST_F(FlowLife, an_open_flow_ages_after_its_idle_time_and_then_draws_a_reset) {
   EXPECT_EQ(load(0).in_flight.get(), 1U);
   let_age(3 * kNsPerSecond);
   EXPECT_EQ(load(0).in_flight.get(), 0U);
-  EXPECT_EQ(board().worker.flows.get(), 0U);
+  EXPECT_EQ(board().worker(0).flows.get(), 0U);
   client.sends(flow.data("late"));
   EXPECT_THAT(client.got(), ElementsAre("web>40000 RST seq 5001"));
 }
@@ -241,9 +241,9 @@ TEST_F(FlowLife, a_closed_flow_ages_soonest) {
   client.sends(last_ack);
   let_age(kNsPerSecond);
   advance(kNsPerMs);
-  EXPECT_GE(board().worker.flows.get(), 1U);
+  EXPECT_GE(board().worker(0).flows.get(), 1U);
   let_age(3 * kNsPerSecond);
-  EXPECT_EQ(board().worker.flows.get(), 0U);
+  EXPECT_EQ(board().worker(0).flows.get(), 0U);
 }
 
 TEST_F(FlowLife, a_flow_that_its_client_has_reset_is_kept_as_long_as_a_handshake_may_take) {
@@ -252,9 +252,9 @@ TEST_F(FlowLife, a_flow_that_its_client_has_reset_is_kept_as_long_as_a_handshake
   client.sends(flow.rst());
   EXPECT_EQ(load(0).in_flight.get(), 0U);
   let_age(9 * kNsPerSecond);
-  EXPECT_EQ(board().worker.flows.get(), 1U);
+  EXPECT_EQ(board().worker(0).flows.get(), 1U);
   let_age(3 * kNsPerSecond);
-  EXPECT_EQ(board().worker.flows.get(), 0U);
+  EXPECT_EQ(board().worker(0).flows.get(), 0U);
 }
 
 TEST_F(FlowLife, a_forged_reset_that_the_guest_does_not_believe_ends_nothing) {

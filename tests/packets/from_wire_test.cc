@@ -143,7 +143,7 @@ TEST_F(LostRecords, a_full_load_ring_costs_records_and_is_counted) {
   client.sends(Flow{}.syn());
   guest(0).sends(Flow{}.syn_ack());
   dies(0);
-  EXPECT_GT(board().worker.load_records_lost.get(), 0U);
+  EXPECT_GT(board().worker(0).load_records_lost.get(), 0U);
   EXPECT_EQ(load(0).dead_generation.get(), 1U) << "the truth is on the board";
 }
 

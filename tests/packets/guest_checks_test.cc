@@ -165,7 +165,7 @@ TEST_F(Guests, whose_ring_is_full_get_their_packets_later_and_in_order) {
   guest(0).has_buffers(1);
   client.sends(flow.data("a"), flow.data("b"), flow.data("c"));
   EXPECT_THAT(guest(0).got(), ElementsAre("40000>web PSH-ACK seq 1001 ack 5001 \"a\""));
-  EXPECT_EQ(board().worker.held_packets.get(), 2U);
+  EXPECT_EQ(board().worker(0).held_packets.get(), 2U);
   client.sends(flow.data("d"));
   guest(0).has_buffers(100);
   EXPECT_THAT(guest(0).got(), ElementsAre("40000>web PSH-ACK seq 1001 ack 5001 \"b\"",

@@ -209,7 +209,7 @@ TEST_F(Hold, an_ack_for_a_waiting_syn_is_reset) {
   client.sends(first.syn());
   client.sends(first.ack());
   EXPECT_THAT(client.got(), ElementsAre("web>40001 RST seq 5001"));
-  EXPECT_EQ(board().worker.resets_no_flow.get(), 1U);
+  EXPECT_EQ(board().worker(0).resets_no_flow.get(), 1U);
   EXPECT_EQ(load(kWeb).waiting_syns.get(), 1U);
 }
 

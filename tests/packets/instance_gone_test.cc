@@ -130,10 +130,10 @@ TEST_F(InstanceGone, packets_on_their_way_to_it_are_dropped) {
   opens(first, 0);
   guest(0).has_buffers(0);
   client.sends(first.data("a"), first.data("b"));
-  EXPECT_EQ(board().worker.held_packets.get(), 2U);
+  EXPECT_EQ(board().worker(0).held_packets.get(), 2U);
   dies(0);
   EXPECT_EQ(drops(), "guest_gone 2");
-  EXPECT_EQ(board().worker.held_packets.get(), 0U);
+  EXPECT_EQ(board().worker(0).held_packets.get(), 0U);
 }
 
 TEST_F(InstanceGone, what_it_said_before_it_died_still_arrives) {
@@ -153,7 +153,7 @@ TEST_F(InstanceGone, without_packet_buffers_for_the_resets_the_clients_next_pack
     dies(0);
   }
   EXPECT_THAT(client.got(), IsEmpty());
-  EXPECT_EQ(board().worker.no_memory.get(), 1U);
+  EXPECT_EQ(board().worker(0).no_memory.get(), 1U);
   client.sends(first.data("late"));
   EXPECT_THAT(client.got(), ElementsAre("web>40001 RST seq 5001"));
 }
@@ -225,11 +225,11 @@ TEST_F(LongSweep, a_syn_that_was_offered_to_the_dead_is_not_offered_to_its_slot)
     comes_up(0);
     EXPECT_EQ(guest(0).got().size(), 1U);
     // It dies in the moment in which the next delivery is due.
-    const uint64_t generated = board().worker.generated.get();
+    const uint64_t generated = board().worker(0).generated.get();
     lets_pass(kOfferAgainNs);
     dies_unswept(0);
-    EXPECT_EQ(board().worker.generated.get(), generated) << "a copy was made for nobody";
-    EXPECT_EQ(board().worker.held_packets.get(), 0U) << "… and lies in the queue of the slot";
+    EXPECT_EQ(board().worker(0).generated.get(), generated) << "a copy was made for nobody";
+    EXPECT_EQ(board().worker(0).held_packets.get(), 0U) << "… and lies in the queue of the slot";
     run();
     advance(kNsPerMs);
     removes(0);

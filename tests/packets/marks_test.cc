@@ -22,7 +22,7 @@ TEST_F(Marks, a_packet_with_its_services_mark_is_counted_as_marked) {
   EXPECT_EQ(guest(0).got().size(), 3U);
   EXPECT_EQ(marks().by_service[0].seen.get(), 3U);
   EXPECT_EQ(marks().by_service[0].marked.get(), 2U);
-  EXPECT_EQ(marks().wrong.get(), 0U);
+  EXPECT_EQ(marks().wrong(), 0U);
 }
 
 TEST_F(Marks, a_lying_mark_is_counted_and_the_packet_goes_its_way) {
@@ -33,7 +33,7 @@ TEST_F(Marks, a_lying_mark_is_counted_and_the_packet_goes_its_way) {
   EXPECT_EQ(guest(0).got().size(), 2U);
   EXPECT_EQ(client.got().size(), 1U) << "the ARP reply";
   EXPECT_EQ(marks().by_service[0].marked.get(), 0U);
-  EXPECT_EQ(marks().wrong.get(), 3U);
+  EXPECT_EQ(marks().wrong(), 3U);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class Overload : public WorkerTest {
   }
   [[nodiscard]] uint64_t flows() {
     advance(2 * kNsPerMs);
-    return board().worker.flows.get();
+    return board().worker(0).flows.get();
   }
   static AdmissionRules http() {
     return {.action = OverloadAction::kHttp503, .page = make_refusal_page(1, 0, "busy\n")};

@@ -151,7 +151,7 @@ class Soak : public WorkerTest, public ::testing::WithParamInterface<SoakRow> {
     // Unless the SYN was lost because this guest did not take its packets; or the flow table was full, and then
     // hashing names an instance of the service for segments whose flow is not known.
     if (dropped(DropReason::k_guest_ring_full) == instance.ring_full_before &&
-        board().worker.untracked.get() == 0) {
+        board().worker(0).untracked.get() == 0) {
       ASSERT_TRUE(instance.syns.contains(key))
           << "slot " << slot << " never got a SYN of " << told_at_guest(frame);
     }
@@ -220,7 +220,7 @@ class Soak : public WorkerTest, public ::testing::WithParamInterface<SoakRow> {
       const uint32_t number = read32(frame, l3 + 24) >> kNumberShift;
       if (peer->owner == 0) peer->owner = number;
       // A guest of these answers whatever comes for a flow that it once knew, also what hashing sends it.
-      if (board().worker.untracked.get() != 0) peer->owner = number;
+      if (board().worker(0).untracked.get() != 0) peer->owner = number;
       ASSERT_EQ(peer->owner, number) << "two instances in one connection: " << told_at_client(frame);
       ++segments_at_clients_;
     }
@@ -278,8 +278,8 @@ class Soak : public WorkerTest, public ::testing::WithParamInterface<SoakRow> {
       EXPECT_EQ(load(slot).in_flight.get(), 0U) << "slot " << slot;
       EXPECT_EQ(load(slot).flows_opened.get(), load(slot).flows_closed.get()) << "slot " << slot;
     }
-    EXPECT_EQ(board().worker.flows.get(), 0U);
-    EXPECT_EQ(board().worker.held_packets.get(), 0U);
+    EXPECT_EQ(board().worker(0).flows.get(), 0U);
+    EXPECT_EQ(board().worker(0).held_packets.get(), 0U);
     for (const ServiceWords* service : {&kWeb, &kApi}) {
       EXPECT_EQ(load(*service).held_syns.get(), 0U);
       EXPECT_EQ(load(*service).waiting_syns.get(), 0U);

@@ -34,7 +34,7 @@ TEST_F(Untracked, a_flow_without_room_is_served_and_counted) {
   EXPECT_EQ(guest(slot).got().size(), 2U);
   guest(slot).sends(flow.reply("200"));
   EXPECT_EQ(client.got().size(), 1U);
-  EXPECT_EQ(board().worker.untracked.get(), 3U);
+  EXPECT_EQ(board().worker(0).untracked.get(), 3U);
   EXPECT_EQ(drops(), "");
   EXPECT_EQ(load(slot).in_flight.get(), 1U) << "it is in nobody's count";
 }

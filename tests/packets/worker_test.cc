@@ -44,7 +44,7 @@ WorkerTest::WorkerTest(const Setup& setup)
       load_ring_(std::make_unique<SpscRing<LoadRecord>>(setup.load_records)),
       port_messages_(std::make_unique<SpscRing<PortMessage>>(64)),
       steering_(std::make_unique<Published<SteeringTable>>(1)),
-      worker_(std::make_unique<Worker>(WorkerOptions{.reader = 0,
+      worker_(std::make_unique<Worker>(WorkerOptions{.number = 0,
                                                      .slots = kSlots,
                                                      .services = services_.size(),
                                                      .held_syns_max = setup.held_syns_max,
@@ -66,8 +66,8 @@ WorkerTest::~WorkerTest() = default;
 void WorkerTest::TearDown() {
   run();
   static_cast<void>(take_from_wire());
-  EXPECT_EQ(board_->worker.nic_rx_packets.get(), frames_from_clients_);
-  EXPECT_EQ(board_->worker.nic_tx_packets.get(), frames_to_clients_);
+  EXPECT_EQ(board_->worker(0).nic_rx_packets.get(), frames_from_clients_);
+  EXPECT_EQ(board_->worker(0).nic_tx_packets.get(), frames_to_clients_);
   uint64_t given = 0;
   uint64_t sent = 0;
   for (const auto* guests : {&guests_, &former_guests_}) {
@@ -77,8 +77,8 @@ void WorkerTest::TearDown() {
       sent += guest->packets_sent();
     }
   }
-  EXPECT_EQ(board_->worker.packets_to_guest.get(), given);
-  EXPECT_EQ(board_->worker.packets_from_guest.get(), sent);
+  EXPECT_EQ(board_->worker(0).packets_to_guest.get(), given);
+  EXPECT_EQ(board_->worker(0).packets_from_guest.get(), sent);
   end_worker();
 }
 
@@ -249,7 +249,7 @@ void WorkerTest::advance(uint64_t ns) {
 // --- what the worker says ---
 
 void WorkerTest::check_sum() {
-  const WorkerLoad& load = board_->worker;
+  const WorkerLoad& load = board_->worker(0);
   uint64_t dropped = 0;
   for (const Counter& drop : load.drops) dropped += drop.get();
   const uint64_t in = load.nic_rx_packets.get() + load.packets_from_guest.get() + load.generated.get();
@@ -264,7 +264,7 @@ void WorkerTest::check_sum() {
 std::string WorkerTest::drops() {
   std::string words;
   for (size_t reason = 0; reason < kDropReasons; ++reason) {
-    const uint64_t count = board_->worker.drops[reason].get();
+    const uint64_t count = board_->worker(0).drops[reason].get();
     if (count == drops_told_[reason]) continue;
     if (!words.empty()) words += ", ";
     words += std::string(kDropReasonNames[reason]) + " " + std::to_string(count - drops_told_[reason]);

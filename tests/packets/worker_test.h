@@ -121,7 +121,7 @@ class WorkerTest : public ::testing::Test {
     return board_->service(words.index);
   }
   [[nodiscard]] uint64_t dropped(DropReason reason) const {
-    return board_->worker.drops[static_cast<size_t>(reason)].get();
+    return board_->worker(0).drops[static_cast<size_t>(reason)].get();
   }
   // "guest_spoofed 1, not_ours 2" since the last call
   [[nodiscard]] std::string drops();

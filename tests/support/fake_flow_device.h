@@ -69,7 +69,7 @@ class FakeFlowDevice final : public FlowDevice {
     load.seen.add(count);
     if (rule != nullptr && nic.marks && rule->rule.mark != kNoMark) {
       const bool right = rule->rule.mark + nic.mark_error == mark_of(*service);
-      (right ? load.marked : board_.wrong).add(count);
+      (right ? load.marked : board_.by_worker[0].marks).add(count);
     }
     return count;
   }

@@ -26,8 +26,9 @@ STAGES = {
 def unaccounted(worker):
     """Packets of a worker that came in and neither left nor are anywhere else: zero when nothing is on
     its way just now (docs/telemetry.md, "Conservation")."""
-    came = worker["nic_rx_packets"] + worker["packets_from_guest"] + worker["generated"]
-    went = worker["nic_tx_packets"] + worker["packets_to_guest"] + worker["drops"] + worker["held"]
+    came = worker["nic_rx_packets"] + worker["packets_from_guest"] + worker["generated"] + worker["taken_over"]
+    went = (worker["nic_tx_packets"] + worker["packets_to_guest"] + worker["drops"] + worker["held"]
+            + worker["handed_over"])
     return came - went
 
 
