@@ -274,9 +274,11 @@ Result<ControlCommand> parse_command(std::string_view line) {
   return command;
 }
 
-std::string format_answer(const ControlCommand& command, const CommandAnswer& answer) {
+std::string format_answer(const ControlCommand& command, const CommandAnswer& answer,
+                          const std::string& warning) {
   if (answer.error) return format_error(answer.error->what);
   Json json{{"ok", true}, {"done", answer.done}};
+  if (!warning.empty()) json["warning"] = warning;
   if (!command.service.empty() && answer.config != nullptr) {
     const ServiceIndex index = find_service(*answer.config, command.service);
     const bool one = command.kind == CommandKind::kScaleGet;

@@ -7,6 +7,7 @@
 //   {"command": "scale add", "service": "hello", "name": "busy", "type": "step", "metric": "cpu",
 //    "adjustment": "percent", "steps": ["600:800/50", "800:/100"]}
 //   {"ok": true, "done": "hello: policy \"busy\" added", "service": "hello", "min_size": 0, …}
+//   {"ok": true, …, "warning": "would swing for ever under …"}
 //   {"ok": false, "error": "…"}
 //
 // A key that the command does not have, a key that is there twice, and a value of another kind are errors:
@@ -23,8 +24,9 @@ namespace cheshire {
 
 [[nodiscard]] Result<ControlCommand> parse_command(std::string_view line);
 
-// Without the end of the line, which no answer has inside.
-[[nodiscard]] std::string format_answer(const ControlCommand& command, const CommandAnswer& answer);
+// Without the end of the line, which no answer has inside. `warning`: about what was done; empty: none.
+[[nodiscard]] std::string format_answer(const ControlCommand& command, const CommandAnswer& answer,
+                                        const std::string& warning = {});
 [[nodiscard]] std::string format_error(const std::string& what);
 
 }  // namespace cheshire

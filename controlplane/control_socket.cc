@@ -19,6 +19,7 @@
 
 #include "controlplane/command_json.h"
 #include "controlplane/config/config_yaml.h"
+#include "controlplane/policy_lint.h"
 
 namespace cheshire {
 namespace {
@@ -57,6 +58,18 @@ bool is_our_user(int fd) {
   socklen_t size = sizeof(peer);
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
   return peer.uid == 0 || peer.uid == ::geteuid();
+}
+
+// Policies that were changed by command are tried out as those of a file are: here, as the control thread has no
+// time for it.
+std::string swings_after(const ControlCommand& command, const CommandAnswer& answer) {
+  const bool changes = command.kind == CommandKind::kScaleInit || command.kind == CommandKind::kScaleAdd ||
+                       command.kind == CommandKind::kScaleRemove || command.kind == CommandKind::kScaleReset;
+  if (!changes || answer.error || answer.config == nullptr) return {};
+  const ServiceIndex index = find_service(*answer.config, command.service);
+  if (index == kNobodys) return {};
+  const std::string warning = swing_warning(answer.config->services[index.value]);
+  return warning.empty() ? warning : command.service + " " + warning;
 }
 
 }  // namespace
@@ -189,9 +202,9 @@ void ControlSocket::next_line(uint64_t ticket, Connection& connection) {
 
 void ControlSocket::obey(uint64_t ticket, Connection& connection, std::string_view line) {
   Result<ControlCommand> command = parse_command(line);
-  std::string warnings;
+  connection.warning.clear();
   if (command.ok() && command.value().kind == CommandKind::kReload) {
-    command = load_file(std::move(command).value(), &warnings);
+    command = load_file(std::move(command).value(), &connection.warning);
   }
   if (!command.ok()) {
     counters_.bad_lines.increment();
@@ -208,21 +221,21 @@ void ControlSocket::obey(uint64_t ticket, Connection& connection, std::string_vi
   connection.awaits = true;
 }
 
-Result<ControlCommand> ControlSocket::load_file(ControlCommand command, std::string* warnings) {
+Result<ControlCommand> ControlSocket::load_file(ControlCommand command, std::string* warning) {
   ConfigResult loaded = load_config(options_.config_path);
   std::string problems = format_problems(loaded.problems);
   if (!problems.empty()) problems.pop_back();
   if (!loaded.ok()) return Error{ErrorCode::kInvalidArgument, "nothing was changed:\n" + problems};
   if (!problems.empty()) spdlog::warn("reload: {}", problems);
-  *warnings = std::move(problems);
+  *warning = std::move(problems);
   command.file = std::make_shared<const Config>(std::move(*loaded.config));
   return command;
 }
 
 void ControlSocket::reload_by_signal() {
   reloads_begun_ = reloads_wanted_.observe();
-  std::string warnings;
-  Result<ControlCommand> command = load_file({.kind = CommandKind::kReload}, &warnings);
+  std::string warning;  // it is in the log
+  Result<ControlCommand> command = load_file({.kind = CommandKind::kReload}, &warning);
   if (!command.ok()) return spdlog::error("reload: {}", command.error().what);
   if (!options_.mailbox->post({kSignalTicket, std::move(command).value()})) {
     spdlog::error("reload: too many commands are under way; try again");
@@ -237,7 +250,10 @@ void ControlSocket::take_answers(uint64_t now_ns) {
     Connection& connection = found->second;
     connection.awaits = false;
     connection.moved_ns = now_ns;
-    connection.out = format_answer(connection.command, answered->answer) + "\n";
+    const std::string swings = swings_after(connection.command, answered->answer);
+    connection.out =
+        format_answer(connection.command, answered->answer, swings.empty() ? connection.warning : swings) +
+        "\n";
     if (!flush(connection)) {
       connections_.erase(found);
     } else if (connection.out.empty()) {

@@ -83,6 +83,7 @@ class ControlSocket {
     std::string in;   // at most kLineBytesMax, and one read more
     std::string out;  // the rest of one answer
     ControlCommand command;
+    std::string warning;    // of a config file that was read, for the answer
     bool awaits = false;    // its command is with the control thread
     bool ends = false;      // closed as soon as `out` is
     uint64_t moved_ns = 0;  // last progress
@@ -100,7 +101,7 @@ class ControlSocket {
   [[nodiscard]] bool read_some(Connection& connection);
   void next_line(uint64_t ticket, Connection& connection);
   void obey(uint64_t ticket, Connection& connection, std::string_view line);
-  [[nodiscard]] Result<ControlCommand> load_file(ControlCommand command, std::string* warnings);
+  [[nodiscard]] Result<ControlCommand> load_file(ControlCommand command, std::string* warning);
   void reload_by_signal();
   void take_answers(uint64_t now_ns);
   [[nodiscard]] bool flush(Connection& connection);

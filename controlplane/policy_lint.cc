@@ -116,4 +116,12 @@ std::string describe_oscillations(const ServiceConfig& rules, const std::vector<
   return text;
 }
 
+std::string swing_warning(const ServiceConfig& rules) {
+  const std::string swings = describe_oscillations(rules, lint_policies(rules, Guard::kOff));
+  if (swings.empty()) return {};
+  return "would swing for ever under constant load, " + swings +
+         " instances; the projection guard will hold it where it does not, which may be more instances than "
+         "the steps say; move the bounds apart";
+}
+
 }  // namespace cheshire

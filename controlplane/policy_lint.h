@@ -40,4 +40,7 @@ inline constexpr uint32_t kSweepSizeMax = 64;  // instances.max above it is swep
 [[nodiscard]] std::string describe_oscillations(const ServiceConfig& rules,
                                                 const std::vector<Oscillation>& found);
 
+// What whoever wrote the policies is to be told; empty: they come to rest under every load.
+[[nodiscard]] std::string swing_warning(const ServiceConfig& rules);
+
 }  // namespace cheshire

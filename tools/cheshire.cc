@@ -145,6 +145,7 @@ int run_command(const CommandOptions& options) {
     std::cout << answer.value().dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
   } else if (done) {
     std::cout << cheshire::render_answer(options.command, answer.value());
+    std::cerr << cheshire::render_warning(answer.value());
   } else {
     std::cerr << "cheshire: " << cheshire::render_refusal(answer.value());
   }

@@ -146,6 +146,11 @@ std::string render_answer(const Json& command, const Json& answer) {
   return clean(std::move(text));
 }
 
+std::string render_warning(const Json& answer) {
+  if (!answer.contains("warning")) return {};
+  return "cheshire: warning: " + clean(text_of(answer, "warning")) + "\n";
+}
+
 std::string render_refusal(const Json& answer) {
   return clean(text_of(answer, "error")) + "\n";
 }

@@ -25,6 +25,8 @@ void add_commands(CLI::App& app, CommandOptions& options);
 // What a person is told of a good answer.
 [[nodiscard]] std::string render_answer(const nlohmann::ordered_json& command,
                                         const nlohmann::ordered_json& answer);
+// … of what was done, but is doubtful; empty: nothing …
+[[nodiscard]] std::string render_warning(const nlohmann::ordered_json& answer);
 // … and of a refusal.
 [[nodiscard]] std::string render_refusal(const nlohmann::ordered_json& answer);
 

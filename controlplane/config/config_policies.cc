@@ -125,12 +125,9 @@ void check_rest(const ServiceConfig& service, const std::string& path, const Key
   const bool usable = places.usable(path + ".instances.min") && places.usable(path + ".instances.max") &&
                       places.usable(path + ".in_flight.soft");
   if (!usable || service.instances_min > service.instances_max) return;
-  const std::string swings = describe_oscillations(service, lint_policies(service, Guard::kOff));
-  if (swings.empty()) return;
-  problems.warning(places.nearest(path + ".policies"), path + ".policies",
-                   "would swing for ever under constant load, " + swings +
-                       " instances; the projection guard will hold it where it does not, which may be more "
-                       "instances than the steps say; move the bounds apart");
+  if (std::string warning = swing_warning(service); !warning.empty()) {
+    problems.warning(places.nearest(path + ".policies"), path + ".policies", std::move(warning));
+  }
 }
 
 }  // namespace

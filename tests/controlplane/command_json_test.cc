@@ -133,6 +133,8 @@ TEST(CommandJson, AnswersAreOneLine) {
   EXPECT_EQ(format_answer(get, {.error = {}, .done = "d", .config = config}),
             R"({"ok":true,"done":"d","service":"hello","min_size":0,"max_size":4,"warmup":"10ms",)"
             R"("cooldown":"10ms","policies":[{"name":"idle","type":"idle"}]})");
+  EXPECT_EQ(format_answer({}, {.error = {}, .done = "d", .config = {}}, "w"),
+            R"({"ok":true,"done":"d","warning":"w"})");
   EXPECT_EQ(
       format_answer(get, {.error = Error{ErrorCode::kNotFound, "a\nb\"\xff"}, .done = {}, .config = {}}),
       "{\"ok\":false,\"error\":\"a\\nb\\\"\xef\xbf\xbd\"}");

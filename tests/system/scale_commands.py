@@ -51,6 +51,9 @@ def story_policies_come_and_go(world):
          "-s", "600:800/50", "-s", "800:/100")
     shown = tell(daemon, "scale", "get", "hello")
     assert "600:800/50 800:/100" in shown and "jump" in shown, shown
+    warned = tell(daemon, "scale", "add", "hello", "-n", "less", "-m", "cpu", "-a", "percent", "-s", ":500/-50")
+    assert "warning: hello would swing for ever under constant load, cpu: at" in warned, warned
+    assert "warning" not in tell(daemon, "scale", "remove", "hello", "less")
     transfer = world.until_the_end(Curl(url(), times=120, at_once=8, max_time_s=30))
     daemon.wait_for_vms("hello", 4)  # eight at once, two for each
     answers = transfer.answers()
