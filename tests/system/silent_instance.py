@@ -20,6 +20,10 @@ def silence(world, daemon):
     return name
 
 
+def delay_ns(daemon):
+    return daemon.telemetry.services()["hello"].get("metric_queue_delay", 0)
+
+
 def story_its_flows_are_reset_and_the_next_client_is_served(world):
     service = config.service(instances=(0, 2), idle_after="20s", health=HEALTH)
     daemon = world.start(services={"hello": service})
@@ -43,6 +47,18 @@ def story_one_that_nobody_asks_is_found_by_a_probe_and_replaced(world):
         other != name and instance["state"] == "active"
         for other, instance in daemon.telemetry.instances().items()), 15)
     assert clients.curl().ok
+
+
+def story_a_guest_that_takes_nothing_shows_a_growing_queue_delay(world):
+    daemon = world.start(services={"hello": config.service(instances=(1, 1), idle_after="20s")})
+    with clients.KeepAlive() as connection:
+        assert connection.get()[0] == 200
+        before = delay_ns(daemon)
+        silence(world, daemon)
+        connection.send_get()
+        wait_until("the packet that it has not taken is half a second old",
+                   lambda: delay_ns(daemon) > 500_000_000, 10)
+        assert before < 100_000_000, before
 
 
 def story_an_overloaded_instance_is_not_taken_for_a_dead_one(world):

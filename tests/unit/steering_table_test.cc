@@ -37,7 +37,7 @@ void expect_finds_each(const std::vector<Listener>& listeners) {
 }
 
 TEST(SteeringTable, WithoutServicesFindsNothing) {
-  for (const SteeringTable& table : {SteeringTable(), SteeringTable({}, {})}) {
+  for (const SteeringTable& table : {SteeringTable(), SteeringTable(std::vector<SteeringService>(), {})}) {
     EXPECT_FALSE(table.find(be32(0xc000020a), be16(80)));
     EXPECT_FALSE(table.find(be32(0), be16(0)));
     EXPECT_FALSE(table.is_vip(be32(0)));
@@ -115,7 +115,7 @@ TEST(SteeringTable, ListsTheMembersOfEachServiceWhereverTheyStand) {
                              at(2, SlotRole::kStandby), at(0, SlotRole::kAccepting)});
   const auto members = [&](uint16_t service) {
     std::string words;
-    for (const SlotIndex slot : table.members(table.service({service}))) words += std::to_string(slot.value);
+    for (const SlotIndex slot : table.members({service})) words += std::to_string(slot.value);
     return words;
   };
   EXPECT_EQ(members(0), "14");
