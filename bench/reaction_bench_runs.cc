@@ -203,6 +203,38 @@ Reaction measure_reaction(const ReactionOptions& options) {
           .cpu_percent = 100.0 * static_cast<double>(cpu_ns.observe()) / static_cast<double>(lasted_ns)};
 }
 
+// A thread that sleeps as the control thread does and has nothing to do but to say when it woke.
+double measure_wake(unsigned samples) {
+  Doorbell bell;
+  Counter asked;  // writer: this thread
+  Counter woke_ns;
+  Counter stop;
+  std::thread sleeper([&] {
+    ::prctl(PR_SET_TIMERSLACK, 1UL);
+    uint64_t seen = 0;
+    while (stop.observe() == 0) {
+      bell.sleep(kNsPerMs, [&] { return asked.observe() != seen; });
+      if (asked.observe() == seen) continue;
+      seen = asked.observe();
+      woke_ns.publish(monotonic_ns());
+    }
+  });
+  std::mt19937_64 random(1);
+  std::vector<double> took_us;
+  for (unsigned i = 1; i <= samples; ++i) {
+    const uint64_t until_ns = monotonic_ns() + 2 * kNsPerMs + random() % (2 * kNsPerMs);
+    while (monotonic_ns() < until_ns) std::this_thread::yield();
+    const uint64_t before_ns = monotonic_ns();
+    asked.publish(i);
+    bell.ring();
+    while (woke_ns.observe() < before_ns) std::this_thread::yield();
+    took_us.push_back(static_cast<double>(woke_ns.observe() - before_ns) / 1e3);
+  }
+  stop.publish(1);
+  sleeper.join();
+  return percentile(took_us, 0.5);
+}
+
 namespace {
 
 struct Packet {  // stands for an rte_mbuf: its length is in a line of its own

@@ -9,17 +9,22 @@
 namespace cheshire::bench {
 
 struct ReactionOptions {
-  unsigned samples = 500;
+  unsigned samples = 300;
   bool naps = true;        // as with control.tick 1 ms and the bell; false: control.tick 0
   unsigned reporting = 0;  // instances that send a record every millisecond meanwhile
 };
 struct Reaction {
   double p50_us = 0;
   double p99_us = 0;
-  double bell_p50_us = 0;  // time that the worker spends on telling an edge
-  double cpu_percent = 0;  // of the control thread
+  double p99_spread_us = 0;  // of several rounds
+  double bell_p50_us = 0;    // time that the worker spends on telling an edge
+  double cpu_percent = 0;    // of the control thread
 };
 [[nodiscard]] Reaction measure_reaction(const ReactionOptions& options);
+
+// The peer: the median time, in microseconds, from ringing the bell until a thread runs that slept as the
+// control thread does and has nothing else to do. The kernel's part of the reaction of a thread that naps.
+[[nodiscard]] double measure_wake(unsigned samples);
 
 // What the worker does per burst beyond moving it: the statements of Worker::flush_slot(), queue_to_guest()
 // and tell() in a loop of their own, less the same loop without them.

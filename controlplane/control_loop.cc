@@ -24,7 +24,8 @@ ControlLoop::ControlLoop(const Config& config, ControlLinks links)
       file_config_(config_),
       links_(std::move(links)),
       services_(config.services.size()),
-      instances_(config.slots()) {
+      instances_(config.slots()),
+      table_builder_(config.slots()) {
   for (uint16_t slot = 0; slot < instances_.size(); ++slot) {
     instances_[slot].id.slot = SlotIndex{slot};
     pool_.push_back(&instances_[slot]);
@@ -38,10 +39,24 @@ bool ControlLoop::tick(uint64_t now_ns) {
   take_load_records();
   take_driver_events(now_ns);
   share_slots();
+  look_at_all(to_look_first_, now_ns);
   look_at_some_more();
-  for (const ServiceIndex index : to_look_) look_at(index, now_ns);
-  to_look_.clear();
-  busy_ |= table_changed_ || !orders_.empty() || !runs_.empty() || !departing_.empty();
+  look_at_all(to_look_, now_ns);
+  busy_ |= !departing_.empty();
+  progress_departures();
+  show_status(now_ns);
+  return busy_;
+}
+
+void ControlLoop::look_at_all(std::vector<ServiceIndex>& services, uint64_t now_ns) {
+  for (const ServiceIndex index : services) look_at(index, now_ns);
+  services.clear();
+  act(now_ns);
+}
+
+// What was decided becomes known to the workers, then to the drivers.
+void ControlLoop::act(uint64_t now_ns) {
+  busy_ |= table_changed_ || !orders_.empty() || !runs_.empty();
   if (table_changed_) publish();
   for (BootOrder& order : orders_) {
     Instance& instance = instances_[order.id.slot.value];
@@ -55,9 +70,7 @@ bool ControlLoop::tick(uint64_t now_ns) {
   orders_.clear();
   for (const InstanceId id : runs_) driver_of(instances_[id.slot.value]).run(id);
   runs_.clear();
-  progress_departures();
-  show_status(now_ns);
-  return busy_;
+  write_trace();
 }
 
 void ControlLoop::take_load_records() {
@@ -71,7 +84,8 @@ void ControlLoop::take_load_record(const LoadRecord& record) {
   busy_ = true;
   CHECK(record.version == kLoadRecordVersion && record.service.value < services_.size());
   services_[record.service.value].meter.take(record);
-  to_look_at(record.service);
+  if (record.edge == LoadEdge::kPeriodic) return to_look_at(record.service);
+  to_look_at_first(record.service);
 }
 
 void ControlLoop::to_look_at(ServiceIndex index) {
@@ -79,6 +93,13 @@ void ControlLoop::to_look_at(ServiceIndex index) {
   if (service.to_look) return;
   service.to_look = true;
   to_look_.push_back(index);
+}
+
+void ControlLoop::to_look_at_first(ServiceIndex index) {
+  Service& service = services_[index.value];
+  if (service.to_look_first) return;
+  service.to_look_first = true;
+  to_look_first_.push_back(index);
 }
 
 // Services in turn, so many per round that small configs are looked at as a whole.
@@ -92,7 +113,9 @@ void ControlLoop::look_at_some_more() {
 }
 
 void ControlLoop::look_at(ServiceIndex index, uint64_t now_ns) {
-  services_[index.value].to_look = false;
+  Service& service = services_[index.value];
+  if (!service.to_look && !service.to_look_first) return;  // it was among the first of this round
+  service.to_look = service.to_look_first = false;
   for (Instance& instance : instances_of(index)) observe_instance(instance, now_ns);
   run_service(index, now_ns);
 }
@@ -103,7 +126,7 @@ void ControlLoop::take_driver_events(uint64_t now_ns) {
       Instance& instance = instances_[event->id.slot.value];
       if (!(instance.id == event->id)) continue;
       busy_ = true;
-      to_look_at(instance.service);
+      to_look_at_first(instance.service);
       take_driver_event(instance, *event, now_ns);
     }
   }
@@ -223,6 +246,7 @@ void ControlLoop::leave(Instance& instance) {
 // The instance's new role is in the next table that is published, at the end of this round.
 void ControlLoop::change_table(Instance& instance) {
   instance.table_version = next_table_version_;
+  table_builder_.set(instance);
   table_changed_ = true;
 }
 
@@ -233,7 +257,7 @@ void ControlLoop::publish() {
   for (uint16_t index = 0; index < services_.size(); ++index) {
     refusing.push_back(services_[index].refusing || config_->services[index].removed);
   }
-  auto table = build_steering_table(*config_, instances_, refusing, maglev_, rules_book_);
+  auto table = table_builder_.build(config_, refusing);
   if (links_.published) links_.published(table);
   const uint64_t version = links_.steering->publish(std::move(table));
   CHECK(version == next_table_version_);

@@ -9,9 +9,11 @@
 //   decide    policy.h, a pure function of a ServiceView; each decision is traced (decision_trace.h)
 //   act       call draining instances back, resume, start shells, boot, drain, pause, refill the pools;
 //             fail what died or came too late
-//   publish   one steering table for all changes of the round, and only then the orders to the drivers, so
-//   that
-//             a VM never connects to a slot that no table knows
+//   publish   a steering table with all changes, and only then the orders to the drivers, so that a VM never
+//             connects to a slot that no table knows
+//
+// A round does this twice: first for the services of which an edge was told or a driver has news, then for
+// those that only had packets. So what somebody waits for does not wait for a thousand others.
 //
 // tick() is one round under a clock of the caller's, so tests and the simulator run it with a fake driver and
 // made-up time. One thread only.
@@ -25,15 +27,14 @@
 #include <vector>
 
 #include "config.h"
-#include "controlplane/admission_rules_book.h"
 #include "controlplane/boot_backoff.h"
 #include "controlplane/control_command.h"
 #include "controlplane/decision_trace.h"
 #include "controlplane/instance.h"
-#include "controlplane/maglev.h"
 #include "controlplane/policy.h"
 #include "controlplane/service_meter.h"
 #include "controlplane/status.h"
+#include "controlplane/table_builder.h"
 #include "hypervisor/driver.h"
 #include "load_board.h"
 #include "load_record.h"
@@ -86,7 +87,8 @@ class ControlLoop {
     uint64_t time_ns = 0;  // 0: nothing yet
   };
   struct Service {
-    bool to_look = false;  // in to_look_
+    bool to_look = false;        // in to_look_
+    bool to_look_first = false;  // in to_look_first_
     ServiceMeter meter;
     std::vector<Instance*> instances;  // one for each slot that it has
     uint32_t revision = 1;             // counts the changes of its image
@@ -118,6 +120,9 @@ class ControlLoop {
   void take_load_record(const LoadRecord& record);
   void look_at_some_more();
   void to_look_at(ServiceIndex index);
+  void to_look_at_first(ServiceIndex index);
+  void look_at_all(std::vector<ServiceIndex>& services, uint64_t now_ns);
+  void act(uint64_t now_ns);
   void look_at(ServiceIndex index, uint64_t now_ns);
   void take_driver_events(uint64_t now_ns);
   void take_driver_event(Instance& instance, const DriverEvent& event, uint64_t now_ns);
@@ -130,6 +135,7 @@ class ControlLoop {
   [[nodiscard]] ServiceView view_of(ServiceIndex index, uint64_t now_ns);
   void take_usage(ServiceIndex index, uint64_t now_ns);
   void trace(ServiceIndex index, const ServiceView& view, const Decision& decision, uint64_t now_ns);
+  void write_trace();
   [[nodiscard]] bool is_quiet(const Instance& instance, uint64_t now_ns) const;
   [[nodiscard]] bool is_pausable(const Instance& instance, uint64_t now_ns) const;
   [[nodiscard]] uint32_t count(ServiceIndex index, const std::function<bool(const Instance&)>& is_one) const;
@@ -189,12 +195,13 @@ class ControlLoop {
   std::vector<BootOrder> orders_;      // of this round, given to the drivers after publication
   std::vector<InstanceId> runs_;       // shells to start and paused instances to resume, likewise
   std::vector<ServiceIndex> to_look_;  // in this round
-  size_t looked_at_ = 0;               // the service that is next in turn
-  std::vector<SlotIndex> departing_;   // leaving or stopping
-  std::vector<SlotIndex> chosen_;      // by the decision at hand
-  bool busy_ = false;                  // there was something to do in this round
-  MaglevTables maglev_;
-  AdmissionRulesBook rules_book_;
+  std::vector<ServiceIndex> to_look_first_;
+  size_t looked_at_ = 0;                // the service that is next in turn
+  std::vector<SlotIndex> departing_;    // leaving or stopping
+  std::vector<SlotIndex> chosen_;       // by the decision at hand
+  std::vector<TraceDecision> decided_;  // to be traced when the orders are out
+  bool busy_ = false;                   // there was something to do in this round
+  TableBuilder table_builder_;
   bool slots_settled_ = false;  // every service has as many as it may have
   bool table_changed_ = true;
   bool shutting_down_ = false;

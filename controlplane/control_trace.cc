@@ -34,13 +34,21 @@ void ControlLoop::trace(ServiceIndex index, const ServiceView& view, const Decis
   const size_t named = std::min(chosen_.size(), record.slots.size());
   for (size_t i = 0; i < named; ++i) record.slots[i] = chosen_[i].value;
   if (acts) service.status.last_decision = record;
-  if (links_.trace == nullptr) return;
-  if (service.rules_traced != config_) {  // begun, or read anew
-    links_.trace->append(trace_rules(index, config_->services[index.value]));
-    service.rules_traced = config_;
+  if (links_.trace != nullptr) decided_.push_back(record);
+}
+
+// Once the orders are out: nobody waits for a trace.
+void ControlLoop::write_trace() {
+  for (TraceDecision& record : decided_) {
+    Service& service = services_[record.service];
+    if (service.rules_traced != config_) {  // begun, or read anew
+      links_.trace->append(trace_rules(ServiceIndex{record.service}, config_->services[record.service]));
+      service.rules_traced = config_;
+    }
+    seal(record);
+    links_.trace->append(record);
   }
-  seal(record);
-  links_.trace->append(record);
+  decided_.clear();
 }
 
 }  // namespace cheshire

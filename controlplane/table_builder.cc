@@ -23,21 +23,6 @@ SlotRole role_of(const Instance& instance) {
   }
 }
 
-// Over the instances that accept flows; the worker passes over those that are not ready.
-void add_maglev_tables(std::vector<SteeringService>& services, const std::vector<SteeringSlot>& slots,
-                       MaglevTables& maglev) {
-  for (uint16_t index = 0; index < services.size(); ++index) {
-    SteeringService& service = services[index];
-    if (service.balance != Balance::kMaglev) continue;
-    std::vector<SlotIndex> members;
-    for (uint16_t slot = 0; slot < slots.size(); ++slot) {
-      const bool accepts = slots[slot].role == SlotRole::kAccepting;
-      if (accepts && slots[slot].service.value == index) members.push_back(SlotIndex{slot});
-    }
-    service.maglev = maglev.table(ServiceIndex{index}, members);
-  }
-}
-
 }  // namespace
 
 std::string instance_name(const Config& config, const Instance& instance) {
@@ -45,13 +30,32 @@ std::string instance_name(const Config& config, const Instance& instance) {
          std::to_string(instance.id.generation.value);
 }
 
-SteeringTable build_steering_table(const Config& config, std::span<const Instance> instances,
-                                   const std::vector<bool>& refusing, MaglevTables& maglev,
-                                   AdmissionRulesBook& rules) {
+void TableBuilder::set(const Instance& instance) {
+  slots_[instance.id.slot.value] =
+      instance.listed() ? SteeringSlot{instance.id.generation, instance.service, role_of(instance)}
+                        : SteeringSlot{};
+}
+
+// Over the instances that accept flows; the worker passes over those that are not ready.
+TableBuilder::MaglevOfService TableBuilder::maglev_tables() {
+  MaglevOfService tables;
+  std::vector<SlotIndex> members;
+  for (const ServiceIndex service : maglev_services_) {
+    members.clear();
+    for (uint16_t slot = 0; slot < slots_.size(); ++slot) {
+      const bool accepts = slots_[slot].role == SlotRole::kAccepting;
+      if (accepts && slots_[slot].service == service) members.push_back(SlotIndex{slot});
+    }
+    tables.push_back(maglev_.table(service, members));
+  }
+  return tables;
+}
+
+std::shared_ptr<const SteeringServices> TableBuilder::make_services(const Sources& from) {
   std::vector<SteeringService> services;
-  services.reserve(config.services.size());
-  for (size_t index = 0; index < config.services.size(); ++index) {
-    const ServiceConfig& service = config.services[index];
+  services.reserve(from.config->services.size());
+  for (size_t index = 0; index < from.config->services.size(); ++index) {
+    const ServiceConfig& service = from.config->services[index];
     services.push_back({.vip = service.vip,
                         .port = service.port,
                         .guest_ip = service.guest_ip,
@@ -64,18 +68,31 @@ SteeringTable build_steering_table(const Config& config, std::span<const Instanc
                         .slow_start_ns = service.slow_start_ns,
                         .hold_syns_max = service.hold_syns_max,
                         .hold_time_max_ns = service.hold_time_max_ns,
-                        .rules_given = rules.rules(ServiceIndex{static_cast<uint16_t>(index)}, service),
+                        .rules_given = rules_.rules(ServiceIndex{static_cast<uint16_t>(index)}, service),
                         .instances_max = static_cast<uint16_t>(service.instances_max),
-                        .refuse = refusing[index]});
+                        .refuse = from.refusing[index]});
   }
-  std::vector<SteeringSlot> slots(instances.size());
-  for (size_t index = 0; index < instances.size(); ++index) {
-    const Instance& instance = instances[index];
-    if (!instance.listed()) continue;
-    slots[index] = {instance.id.generation, instance.service, role_of(instance)};
+  for (size_t i = 0; i < maglev_services_.size(); ++i) {
+    services[maglev_services_[i].value].maglev = from.maglev[i];
   }
-  add_maglev_tables(services, slots, maglev);
-  return SteeringTable(std::move(services), std::move(slots));
+  return std::make_shared<const SteeringServices>(std::move(services));
+}
+
+SteeringTable TableBuilder::build(const std::shared_ptr<const Config>& config,
+                                  const std::vector<bool>& refusing) {
+  if (config != sources_.config) {
+    maglev_services_.clear();
+    for (uint16_t index = 0; index < config->services.size(); ++index) {
+      const bool balances_so = config->services[index].balance == Balance::kMaglev;
+      if (balances_so) maglev_services_.push_back(ServiceIndex{index});
+    }
+  }
+  Sources sources{config, refusing, maglev_tables()};
+  if (services_ == nullptr || !(sources == sources_)) {
+    services_ = make_services(sources);
+    sources_ = std::move(sources);
+  }
+  return SteeringTable(services_, slots_);
 }
 
 }  // namespace cheshire

@@ -10,8 +10,7 @@
 
 namespace cheshire {
 
-SteeringTable::SteeringTable(std::vector<SteeringService> services, std::vector<SteeringSlot> slots)
-    : services_(std::move(services)), slots_(std::move(slots)) {
+SteeringServices::SteeringServices(std::vector<SteeringService> services) : services_(std::move(services)) {
   CHECK(services_.size() <= kServicesMax);
   for (const SteeringService& service : services_) {
     if (!(service.port == be16{})) vips_.push_back(service.vip.raw());
@@ -27,32 +26,33 @@ SteeringTable::SteeringTable(std::vector<SteeringService> services, std::vector<
     while (match_[at & match_mask_] != kFree) ++at;
     match_[at & match_mask_] = static_cast<uint16_t>(index);
   }
+}
+
+bool SteeringServices::is_vip(be32 address) const {
+  return std::binary_search(vips_.begin(), vips_.end(), address.raw());
+}
+
+SteeringTable::SteeringTable(std::shared_ptr<const SteeringServices> services,
+                             std::vector<SteeringSlot> slots)
+    : services_(std::move(services)), slots_(std::move(slots)) {
   list_members();
 }
 
-// A counting sort: it is built anew at each publication.
+// A counting sort: it is made anew at each publication.
 void SteeringTable::list_members() {
   // The bound of our types. kSlotsMax is lower: it is that of the vhost-user library.
   CHECK(slots_.size() < 0xffff);
+  firsts_.assign(services_->all().size() + 1, 0);
   for (const SteeringSlot& slot : slots_) {
-    if (slot.role != SlotRole::kEmpty) ++services_[slot.service.value].members_count;
+    if (slot.role != SlotRole::kEmpty) ++firsts_[slot.service.value + 1U];
   }
-  uint16_t first = 0;
-  for (SteeringService& service : services_) {
-    service.members_first = first;
-    first = static_cast<uint16_t>(first + service.members_count);
-    service.members_count = 0;
-  }
-  members_.resize(first);
+  for (size_t i = 1; i < firsts_.size(); ++i) firsts_[i] = static_cast<uint16_t>(firsts_[i] + firsts_[i - 1]);
+  members_.resize(firsts_.back());
+  std::vector<uint16_t> next(firsts_.begin(), firsts_.end() - 1);
   for (uint16_t index = 0; index < slots_.size(); ++index) {
     if (slots_[index].role == SlotRole::kEmpty) continue;
-    SteeringService& service = services_[slots_[index].service.value];
-    members_[service.members_first + service.members_count++] = SlotIndex{index};
+    members_[next[slots_[index].service.value]++] = SlotIndex{index};
   }
-}
-
-bool SteeringTable::is_vip(be32 address) const {
-  return std::binary_search(vips_.begin(), vips_.end(), address.raw());
 }
 
 }  // namespace cheshire

@@ -230,7 +230,7 @@ class Worker {
   // worker_hold.cc
   // choose_instance() to a queue that has room, or nothing.
   [[nodiscard]] std::optional<SlotIndex> choose_for_held(const FlowKey& key);
-  [[nodiscard]] SlotState* unproven(const SteeringService& service, SlotIndex* index);
+  [[nodiscard]] SlotState* unproven(ServiceIndex service, SlotIndex* index);
   void probe_unproven();
   bool send_probe(SlotIndex index);
   void serve_held();
@@ -245,6 +245,7 @@ class Worker {
 
   // worker_table.cc: what changes from outside, and what time brings
   void take_steering_table();
+  void take_slot(SlotIndex index, const SteeringSlot& wanted);
   void take_port_messages();
   void begin_instance(SlotIndex index, const SteeringSlot& wanted);
   void begin_sweep(InstanceId instance);

@@ -243,7 +243,7 @@ void Worker::hold_syn(rte_mbuf* packet, const ParsedPacket& parsed, const FlowKe
                       Chooser::Outcome outcome) {
   const SteeringService& service = table_->value.service(key.service);
   SlotIndex index;
-  if (service.refuse && !chooser_.has_members(key.service) && unproven(service, &index) == nullptr) {
+  if (service.refuse && !chooser_.has_members(key.service) && unproven(key.service, &index) == nullptr) {
     return reject(packet, parsed, key, Rejection::kRefusing);
   }
   const uint32_t bound = hold_bound(key.service, outcome);

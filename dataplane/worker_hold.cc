@@ -31,7 +31,7 @@ void Worker::update_membership(SlotIndex index) {
 }
 
 // Its rings are up, it has not answered a SYN yet, and none is on its way to it.
-Worker::SlotState* Worker::unproven(const SteeringService& service, SlotIndex* index) {
+Worker::SlotState* Worker::unproven(ServiceIndex service, SlotIndex* index) {
   for (const SlotIndex candidate : table_->value.members(service)) {
     SlotState& slot = slots_[candidate.value];
     if (!slot.alive() || slot.ready || slot.role != SlotRole::kAccepting || slot.offered != nullptr) continue;
@@ -87,7 +87,7 @@ void Worker::serve_held(ServiceIndex index) {
   // Boots fail again and again, and nobody is left who could become ready: waiting is in vain.
   SlotIndex anybody;
   const bool in_vain = service.refuse && !chooser_.has_members(index) &&
-                       unproven(service, &anybody) == nullptr && hold_.offered(index) == 0;
+                       unproven(index, &anybody) == nullptr && hold_.offered(index) == 0;
 
   for (HeldSyn* syn = hold_.first_offered(index); syn != nullptr;) {
     HeldSyn* next = hold_.next(syn);
@@ -114,7 +114,7 @@ void Worker::serve_held(ServiceIndex index) {
       expire(syn);
     } else if (const std::optional<SlotIndex> slot = choose_for_held(syn->key); slot.has_value()) {
       release_to(*slot, syn);
-    } else if (unproven(service, &asked) != nullptr && offer_to(asked, syn)) {
+    } else if (unproven(index, &asked) != nullptr && offer_to(asked, syn)) {
       // Its answer will tell. With nobody ready, or with no room at those who are.
     } else {
       break;  // they are in order of arrival: the next one has waited less

@@ -5,6 +5,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "check.h"
 #include "dataplane/answer.h"
@@ -20,29 +21,39 @@ constexpr uint64_t kAgeRoundNs = kNsPerSecond;  // each flow is looked at once i
 
 }  // namespace
 
+// Acts on what is different, so that a decision about one instance costs nothing for the others.
 void Worker::take_steering_table() {
   const auto* latest = steering_.latest();
   if (latest == nullptr || latest->version == table_version_) return;
-  for (size_t index = 0; index < latest->value.services().size(); ++index) {
-    const SteeringService& service = latest->value.services()[index];
-    rewrites_[index] = ServiceRewrite(service);
-    chooser_.configure(ServiceIndex{static_cast<uint16_t>(index)}, service);
-  }
-  table_ = latest;
-  table_version_ = latest->version;
-  for (uint16_t index = 0; index < slots_.size(); ++index) {
-    const SteeringSlot& wanted = latest->value.slot(SlotIndex{index});
-    SlotState& slot = slots_[index];
-    if (!(slot.generation == wanted.generation)) {
-      if (slot.generation.value != 0) end_instance(SlotIndex{index});
-      if (wanted.generation.value != 0) begin_instance(SlotIndex{index}, wanted);
+  const SteeringTable& next = latest->value;
+  const auto* before = std::exchange(table_, latest);  // good until it is passed
+  const bool same_services = before != nullptr && before->value.has_services_of(next);
+  if (!same_services) {
+    for (uint16_t index = 0; index < next.services().size(); ++index) {
+      const SteeringService& service = next.service(ServiceIndex{index});
+      rewrites_[index] = ServiceRewrite(service);
+      chooser_.configure(ServiceIndex{index}, service);
     }
-    change_role(SlotIndex{index}, wanted.role);
-    if (wanted.generation.value != 0) update_limit(SlotIndex{index});
-    update_membership(SlotIndex{index});
+  }
+  for (uint16_t index = 0; index < slots_.size(); ++index) {
+    const SteeringSlot& wanted = next.slot(SlotIndex{index});
+    if (same_services && before->value.slot(SlotIndex{index}) == wanted) continue;
+    take_slot(SlotIndex{index}, wanted);
   }
   rebuild_polled();
+  table_version_ = latest->version;
   steering_.pass(options_.number, table_version_);
+}
+
+void Worker::take_slot(SlotIndex index, const SteeringSlot& wanted) {
+  SlotState& slot = slots_[index.value];
+  if (!(slot.generation == wanted.generation)) {
+    if (slot.generation.value != 0) end_instance(index);
+    if (wanted.generation.value != 0) begin_instance(index, wanted);
+  }
+  change_role(index, wanted.role);
+  if (wanted.generation.value != 0) update_limit(index);
+  update_membership(index);
 }
 
 void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {

@@ -5,6 +5,9 @@
 // (published.h); a worker that sees a newer table compares it with the one it holds and acts on the
 // difference: a slot whose instance is no longer listed has its flows reset.
 //
+// The services change with the configuration, the slots with every decision: tables that differ in slots only
+// share one list of services, so that a decision among a thousand services is published in some microseconds.
+//
 // Built by controlplane/table_builder.h, read by the workers on every new flow.
 #pragma once
 
@@ -34,6 +37,7 @@ struct SteeringSlot {
   Generation generation;
   ServiceIndex service;
   SlotRole role = SlotRole::kEmpty;
+  friend bool operator==(const SteeringSlot&, const SteeringSlot&) = default;
 };
 
 struct SteeringService {
@@ -53,20 +57,18 @@ struct SteeringService {
   std::shared_ptr<const AdmissionRules> rules_given;  // none: kPlainRules
   uint16_t instances_max = 0;                         // ready ones, and those that may still come
   bool refuse = false;  // boots fail again and again: a SYN that nobody can take is refused at once
-  // Where its instances stand in the table's list of members. Filled in by SteeringTable.
-  uint16_t members_first = 0;
-  uint16_t members_count = 0;
 
   [[nodiscard]] const AdmissionRules& rules() const {
     return rules_given == nullptr ? kPlainRules : *rules_given;
   }
 };
 
-class SteeringTable {
+// Who listens where.
+class SteeringServices {
  public:
-  SteeringTable() = default;
-  // `services` by ServiceIndex, VIP:port distinct; one with port 0 is nobody's. `slots` by SlotIndex.
-  SteeringTable(std::vector<SteeringService> services, std::vector<SteeringSlot> slots);
+  SteeringServices() = default;
+  // By ServiceIndex, VIP:port distinct; one with port 0 is nobody's.
+  explicit SteeringServices(std::vector<SteeringService> services);
 
   // The service that listens there. Worker, per packet: one probe of a table at most half full.
   [[nodiscard]] std::optional<ServiceIndex> find(be32 vip, be16 port) const {
@@ -81,14 +83,7 @@ class SteeringTable {
   // Worker, per packet that is for no service: a scan is not to be had by who asks for wrong ports.
   [[nodiscard]] bool is_vip(be32 address) const;
 
-  [[nodiscard]] const SteeringService& service(ServiceIndex index) const { return services_[index.value]; }
-  // The slots of the service that hold an instance, whatever its role, in ascending order.
-  [[nodiscard]] std::span<const SlotIndex> members(const SteeringService& service) const {
-    return std::span(members_).subspan(service.members_first, service.members_count);
-  }
-  [[nodiscard]] const SteeringSlot& slot(SlotIndex index) const { return slots_[index.value]; }
-  [[nodiscard]] const std::vector<SteeringService>& services() const { return services_; }
-  [[nodiscard]] const std::vector<SteeringSlot>& slots() const { return slots_; }
+  [[nodiscard]] const std::vector<SteeringService>& all() const { return services_; }
 
  private:
   static constexpr uint16_t kFree = 0xffff;
@@ -99,14 +94,46 @@ class SteeringTable {
     return ((vip.raw() * 0x9e3779b1U) ^ (port.raw() * 0x85ebca6bU)) >> 7U;
   }
 
-  void list_members();
-
   std::vector<SteeringService> services_;
-  std::vector<SteeringSlot> slots_;
-  std::vector<SlotIndex> members_;  // by service, then by slot
-  std::vector<uint16_t> match_;     // open addressing, linear probing, a power of two
+  std::vector<uint16_t> match_;  // open addressing, linear probing, a power of two
   uint32_t match_mask_ = 0;
   std::vector<uint32_t> vips_;  // ascending, as they stand in packets
+};
+
+class SteeringTable {
+ public:
+  SteeringTable() : SteeringTable(std::make_shared<const SteeringServices>(), {}) {}
+  // `slots` by SlotIndex.
+  SteeringTable(std::shared_ptr<const SteeringServices> services, std::vector<SteeringSlot> slots);
+  SteeringTable(std::vector<SteeringService> services, std::vector<SteeringSlot> slots)
+      : SteeringTable(std::make_shared<const SteeringServices>(std::move(services)), std::move(slots)) {}
+
+  [[nodiscard]] std::optional<ServiceIndex> find(be32 vip, be16 port) const {
+    return services_->find(vip, port);
+  }
+  [[nodiscard]] bool is_vip(be32 address) const { return services_->is_vip(address); }
+
+  [[nodiscard]] const SteeringService& service(ServiceIndex index) const { return services()[index.value]; }
+  // The slots of the service that hold an instance, whatever its role, in ascending order.
+  [[nodiscard]] std::span<const SlotIndex> members(ServiceIndex index) const {
+    return std::span(members_).subspan(firsts_[index.value],
+                                       firsts_[index.value + 1U] - firsts_[index.value]);
+  }
+  [[nodiscard]] const SteeringSlot& slot(SlotIndex index) const { return slots_[index.value]; }
+  [[nodiscard]] const std::vector<SteeringService>& services() const { return services_->all(); }
+  [[nodiscard]] const std::vector<SteeringSlot>& slots() const { return slots_; }
+  // Then nothing but slots is different.
+  [[nodiscard]] bool has_services_of(const SteeringTable& other) const {
+    return services_ == other.services_;
+  }
+
+ private:
+  void list_members();
+
+  std::shared_ptr<const SteeringServices> services_;
+  std::vector<SteeringSlot> slots_;
+  std::vector<SlotIndex> members_;  // by service, then by slot
+  std::vector<uint16_t> firsts_;    // by service: the place of its first one; and the end
 };
 
 }  // namespace cheshire
