@@ -37,6 +37,7 @@ struct Options {
   uint32_t runs = 3;
   std::string one_case;  // the child's side
   std::string pcap;
+  bool counted = false;
 };
 
 struct Figures {
@@ -208,8 +209,8 @@ bool check_bounds(const nlohmann::json& told) {
 
 int run(const Options& options) {
   if (!options.one_case.empty()) {
-    return run_pipeline_case(nlohmann::json::parse(options.one_case).get<PipelineCase>(), options.pcap,
-                             options.quick);
+    return run_pipeline_case(nlohmann::json::parse(options.one_case).get<PipelineCase>(),
+                             {options.pcap, options.quick, options.counted});
   }
   std::string directory = (std::filesystem::temp_directory_path() / "cheshire-pipeline-XXXXXX").string();
   if (::mkdtemp(directory.data()) == nullptr) return 1;
@@ -236,6 +237,7 @@ int main(int argc, char** argv) {
   app.add_option("--runs", options.runs, "processes per figure (3)")->check(CLI::Range(1, 100));
   app.add_option("--case", options.one_case, "one case, in this process (JSON)")->group("");
   app.add_option("--pcap", options.pcap, "its frames")->group("");
+  app.add_flag("--counted", options.counted, "under callgrind")->group("");
   CLI11_PARSE(app, argc, argv);
   return cheshire::run(options);
 }

@@ -50,6 +50,13 @@ void write_pcap(const Traffic& traffic, const std::string& path);
 // In the process that runs it: the file's frames through the real worker. Prints one line of JSON on the
 // standard output: {"cycles_per_packet": [one per sample], "instructions_per_packet": n or null, …}.
 // Returns the process's exit code.
-int run_pipeline_case(const PipelineCase& wanted, const std::string& pcap, bool quick);
+struct PipelineRun {
+  std::string pcap;
+  bool quick = false;
+  // Under callgrind, which counts what happens inside of measured_turns(): without huge pages, which it does not
+  // know, and with few packets.
+  bool counted = false;
+};
+int run_pipeline_case(const PipelineCase& wanted, const PipelineRun& run);
 
 }  // namespace cheshire

@@ -28,6 +28,7 @@ namespace {
 
 constexpr uint32_t kBuffersInFlight = 16384;
 constexpr uint16_t kSmallBuffer = RTE_PKTMBUF_HEADROOM + 128;
+constexpr uint64_t kCountedPackets = 100'000;
 constexpr uint64_t kWarmTurnsMax = 20'000'000;
 
 // What the receive callback makes of the established flows' segments while flows are opened.
@@ -201,11 +202,16 @@ struct Sample {
   uint64_t packets = 0;
 };
 
+// By name what callgrind counts: bench/pipeline_bench.cc.
+[[gnu::noinline]] void measured_turns(Stage& stage, uint64_t until_packets) {
+  while (stage.load().nic_rx_packets.get() < until_packets) stage.turn();
+}
+
 Sample measure(Stage& stage, uint64_t packets, const InstructionCounter& instructions) {
   const uint64_t seen = stage.load().nic_rx_packets.get();
   const auto instructions_before = instructions.get();
   const double begin = own_cycles();
-  while (stage.load().nic_rx_packets.get() - seen < packets) stage.turn();
+  measured_turns(stage, seen + packets);
   const double end = own_cycles();
   const auto instructions_after = instructions.get();
   Sample sample;
@@ -225,9 +231,14 @@ int failed(const std::string& what) {
 
 }  // namespace
 
-int run_pipeline_case(const PipelineCase& wanted, const std::string& pcap, bool quick) {
+int run_pipeline_case(const PipelineCase& wanted, const PipelineRun& run) {
+  const auto& [pcap, quick, counted] = run;
   const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
   std::vector<std::string> arguments = bench_eal_arguments("pipeline_bench", "pipeline");
+  if (counted) {
+    std::erase(arguments, "--in-memory");
+    arguments.insert(arguments.end(), {"--no-huge", "--no-shconf", "-m", "768"});
+  }
   arguments.insert(arguments.end(), {"--lcores=0@" + std::to_string(cpus - 1),
                                      "--vdev=net_pcap0,rx_pcap=" + pcap + ",infinite_rx=1"});
   std::vector<char*> argv;
@@ -247,10 +258,12 @@ int run_pipeline_case(const PipelineCase& wanted, const std::string& pcap, bool 
     uint64_t drops = 0;
     uint64_t flows = 0;
     const bool fresh_each_time = wanted.traffic.kind == "syn" || wanted.traffic.kind == "half_syn";
-    const uint64_t packets =
+    uint64_t packets =
         fresh_each_time ? kSynFrames - 64 : std::max<uint64_t>(4'000'000, 2 * wanted.traffic.flows);
+    if (counted) packets = kCountedPackets;
     std::unique_ptr<Stage> stage;
-    for (int number = quick ? 3 : 5; number > 0; --number) {
+    uint64_t measured = 0;
+    for (int number = counted ? 1 : quick ? 3 : 5; number > 0; --number) {
       if (stage == nullptr || fresh_each_time) {
         stage.reset();
         if (callback == nullptr) callback = rte_eth_add_rx_callback(0, 0, feed, nullptr);
@@ -258,11 +271,12 @@ int run_pipeline_case(const PipelineCase& wanted, const std::string& pcap, bool 
         if (!stage->warm_up()) return failed("the warm-up does not end");
         rte_eth_remove_rx_callback(0, 0, callback);
         callback = nullptr;
-        if (!fresh_each_time) static_cast<void>(measure(*stage, packets / 4, instructions));
+        if (!fresh_each_time && !counted) static_cast<void>(measure(*stage, packets / 4, instructions));
       }
       const uint64_t drops_before = stage->drops();
       const Sample sample = measure(*stage, packets, instructions);
       cycles.push_back(sample.cycles);
+      measured += sample.packets;
       if (sample.instructions) instructions_told = *sample.instructions;
       drops += stage->drops() - drops_before;
       for (int turn = 0; turn < 10000 && flows == 0; ++turn) {
@@ -274,6 +288,7 @@ int run_pipeline_case(const PipelineCase& wanted, const std::string& pcap, bool 
     stage.reset();
     std::cout << nlohmann::json{{"cycles_per_packet", cycles},
                                 {"instructions_per_packet", instructions_told},
+                                {"packets", measured},
                                 {"drops", drops},
                                 {"flows", flows},
                                 {"tsc_hz", rte_get_tsc_hz()}}

@@ -23,6 +23,26 @@ constexpr uint16_t checksum_fold(uint64_t sum) {
   return static_cast<uint16_t>(sum);
 }
 
+// One's complement sum of two words of 64 bits: 2^64 is 1 modulo 0xffff, so the carry comes back in.
+constexpr uint64_t checksum_add(uint64_t a, uint64_t b) {
+  const uint64_t sum = a + b;
+  return sum + (sum < a ? 1 : 0);
+}
+
+// The same sum in 33 bits, so that a few may be added up without losing a carry.
+constexpr uint64_t checksum_shorten(uint64_t sum) {
+  return (sum & 0xffffffff) + (sum >> 32U);
+}
+
+// Whether data that sums up so, its checksum included, is intact: checksum_fold(sum) is 0xffff, which is to say
+// that the sum is a multiple of 0xffff, but not 0. No header that we accept sums up to 0. A multiple of an odd
+// number is told by a multiplication (Granlund and Montgomery, "Division by Invariant Integers", 1994, 9).
+constexpr bool checksum_sum_is_good(uint64_t sum) {
+  constexpr uint64_t kInverse = 0xfffefffefffeffffULL;
+  static_assert(kInverse * 0xffff == 1);
+  return sum * kInverse <= UINT64_MAX / 0xffff;
+}
+
 // One's complement sum of the 20 bytes of a header without options: half of the bytes that are ever summed.
 inline uint64_t checksum_sum_20(const uint8_t* bytes) {
   uint64_t first;
@@ -31,28 +51,29 @@ inline uint64_t checksum_sum_20(const uint8_t* bytes) {
   std::memcpy(&first, bytes, 8);
   std::memcpy(&second, bytes + 8, 8);
   std::memcpy(&third, bytes + 16, 4);
-  return (first >> 32U) + (first & 0xffffffff) + (second >> 32U) + (second & 0xffffffff) + third;
+  return checksum_shorten(checksum_add(checksum_add(first, second), third));
 }
 
-// One's complement sum of the bytes, not yet folded or inverted.
+// One's complement sum of the bytes, not yet folded or inverted, in 33 bits.
 inline uint64_t checksum_sum(std::span<const uint8_t> bytes) {
   uint64_t sum = 0;
+  uint64_t other = 0;  // two chains of additions run side by side
   const uint8_t* at = bytes.data();
   size_t left = bytes.size();
-  for (; left >= 4; left -= 4, at += 4) {
-    uint32_t word;
-    std::memcpy(&word, at, 4);
-    sum += word;
+  const auto word = [](const uint8_t* from, size_t size) {
+    uint64_t value = 0;
+    std::memcpy(&value, from, size);
+    return value;
+  };
+  for (; left >= 16; left -= 16, at += 16) {
+    sum = checksum_add(sum, word(at, 8));
+    other = checksum_add(other, word(at + 8, 8));
   }
-  if (left >= 2) {
-    uint16_t word;
-    std::memcpy(&word, at, 2);
-    sum += word;
-    left -= 2;
-    at += 2;
+  if (left >= 8) {
+    sum = checksum_add(sum, word(at, 8));
+    left -= 8, at += 8;
   }
-  if (left == 1) sum += *at;
-  return sum;
+  return checksum_shorten(checksum_add(checksum_add(sum, other), left == 0 ? 0 : word(at, left)));
 }
 
 inline uint64_t tcp_pseudo_header_sum(be32 source, be32 destination, uint16_t tcp_length) {
@@ -62,23 +83,22 @@ inline uint64_t tcp_pseudo_header_sum(be32 source, be32 destination, uint16_t tc
 // The change of a checksum when fields change from old to new: ~m + m' of RFC 1624, constant per service.
 class ChecksumDelta {
  public:
-  ChecksumDelta& replace(be32 from, be32 to) {
-    sum_ += uint64_t{~from.raw()} + to.raw();
-    return *this;
-  }
+  ChecksumDelta& replace(be32 from, be32 to) { return add(uint64_t{~from.raw()} + to.raw()); }
   ChecksumDelta& replace(be16 from, be16 to) {
-    sum_ += uint64_t{static_cast<uint16_t>(~from.raw())} + to.raw();
-    return *this;
+    return add(uint64_t{static_cast<uint16_t>(~from.raw())} + to.raw());
   }
-  // HC' = ~(~HC + ~m + m')
+  // HC' = ~(~HC + ~m + m'): two numbers of 16 bits, so that one carry at the most comes back in.
   [[nodiscard]] be16 apply(be16 checksum) const {
-    return be16::from_raw(
-        static_cast<uint16_t>(~checksum_fold(uint64_t{static_cast<uint16_t>(~checksum.raw())} + fold())));
+    const uint32_t sum = uint32_t{static_cast<uint16_t>(~checksum.raw())} + sum_;
+    return be16::from_raw(static_cast<uint16_t>(~(sum + (sum >> 16U))));
   }
 
  private:
-  [[nodiscard]] uint16_t fold() const { return checksum_fold(sum_); }
-  uint64_t sum_ = 0;
+  ChecksumDelta& add(uint64_t sum) {
+    sum_ = checksum_fold(sum_ + sum);
+    return *this;
+  }
+  uint16_t sum_ = 0;
 };
 
 }  // namespace cheshire

@@ -10,7 +10,7 @@
 
 namespace cheshire {
 
-// After classify_from_clients(); of foreign services, after they were handed over. That worker only.
+// After read_from_clients(); of foreign services, after they were handed over. That worker only.
 void compare_marks(const PacketBurst& burst, FlowMarkBoard& board, size_t worker);
 
 }  // namespace cheshire

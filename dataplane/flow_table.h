@@ -39,6 +39,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "dataplane/flow_hash.h"
 #include "dataplane/huge_array.h"
@@ -73,7 +74,18 @@ struct alignas(32) FlowEntry {
   uint8_t flags = 0;
   MacAddress client_mac;  // where replies go: the sender of the flow's last packet
   uint16_t vlan_tci = 0;
+
+  // Whether replies go already where an untagged frame with this header came from. One comparison: the type
+  // behind the header's source is where the tag is here.
+  [[nodiscard]] bool came_untagged_as(const EthernetHeader& header) const {
+    uint64_t ours;
+    uint64_t theirs;
+    std::memcpy(&ours, reinterpret_cast<const uint8_t*>(this) + offsetof(FlowEntry, client_mac), 8);
+    std::memcpy(&theirs, reinterpret_cast<const uint8_t*>(&header) + offsetof(EthernetHeader, source), 8);
+    return ours == (theirs | uint64_t{kNoVlan} << 48U);
+  }
 };
+static_assert(offsetof(FlowEntry, vlan_tci) == offsetof(FlowEntry, client_mac) + 6);
 static_assert(sizeof(FlowEntry) == 32);
 
 // Coarse time of flow entries: units of 2^20 ns, about a millisecond; wraps after 52 days, and differences of

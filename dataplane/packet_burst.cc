@@ -7,6 +7,7 @@
 
 #include "dataplane/nic_port.h"
 #include "dataplane/packet_bytes.h"
+#include "dataplane/plain_segment.h"
 
 namespace cheshire {
 namespace {
@@ -19,26 +20,29 @@ Step dropped(ParsedPacket& parsed, DropReason reason) {
 // Most packets of a burst are for the same service: the last answer is kept.
 class ServiceFinder {
  public:
-  explicit ServiceFinder(const SteeringTable& table) : table_(table) {}
-  std::optional<ServiceIndex> find(be32 vip, be16 port) {
-    if (!(vip == vip_ && port == port_)) {
-      vip_ = vip;
-      port_ = port;
-      service_ = table_.find(vip, port);
-    }
+  // `table`: nullptr before the first one came; then everything is for nobody.
+  explicit ServiceFinder(const SteeringTable* table) : table_(table) {}
+  [[nodiscard]] std::optional<ServiceIndex> find(be32 vip, be16 port) {
+    const uint64_t wanted = uint64_t{port.raw()} << 32U | vip.raw();
+    if (wanted != wanted_) [[unlikely]]
+      ask(vip, port, wanted);
     return service_;
   }
-  [[nodiscard]] bool is_vip(be32 address) const { return table_.is_vip(address); }
+  [[nodiscard]] bool is_vip(be32 address) const { return table_ != nullptr && table_->is_vip(address); }
 
  private:
-  const SteeringTable& table_;
-  be32 vip_;
-  be16 port_;
+  [[gnu::noinline]] void ask(be32 vip, be16 port, uint64_t wanted) {
+    wanted_ = wanted;
+    service_ = table_ == nullptr ? std::nullopt : table_->find(vip, port);
+  }
+  const SteeringTable* table_;
+  uint64_t wanted_ = 0;
   std::optional<ServiceIndex> service_;  // nobody listens at 0.0.0.0:0
 };
 
 Step from_client(ParsedPacket& parsed, const uint8_t* frame, ServiceFinder& table, const MacAddress& nic_mac,
                  FlowKey& key) {
+  if (parsed.kind == PacketKind::kDrop) return Step::kDrop;
   const auto& ethernet = header_at<EthernetHeader>(frame, 0);
   const bool to_us = ethernet.destination == nic_mac;
   if (parsed.kind == PacketKind::kTcp) {
@@ -84,64 +88,62 @@ Step from_guest(ParsedPacket& parsed, const uint8_t* frame, const SteeringServic
   return Step::kSegment;
 }
 
-// `known`: what is known of a packet's checksums.
-template <typename Known>
-void parse_all(PacketBurst& burst, Known&& known) {
+// Calls read(i, frame) for each packet of the burst; one in several pieces is none of ours.
+template <typename Read>
+void for_each_frame(PacketBurst& burst, Read&& read) {
   for (uint16_t i = 0; i < burst.count; ++i) rte_prefetch0(bytes_of(burst.packets[i]));
   for (uint16_t i = 0; i < burst.count; ++i) {
-    rte_mbuf* packet = burst.packets[i];
+    const rte_mbuf* packet = burst.packets[i];
     if (packet->nb_segs != 1) {
-      burst.parsed[i].kind = PacketKind::kDrop;
-      burst.parsed[i].reason = DropReason::k_oversize;
+      burst.steps[i] = dropped(burst.parsed[i], DropReason::k_oversize);
       continue;
     }
-    const std::span<const uint8_t> frame(bytes_of(packet), packet->data_len);
-    if (!parse_plain_tcp(frame, known(packet), burst.parsed[i])) {
-      parse_frame(frame, known(packet), burst.parsed[i]);
-    }
+    read(i, std::span<const uint8_t>(bytes_of(burst.packets[i]), packet->data_len));
   }
+}
+
+// `known`: what is known of a packet's checksums.
+template <typename Known>
+void read_clients(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac, Known&& known) {
+  const PlainHeaders plain = PlainHeaders::to(nic_mac);
+  ServiceFinder finder(table);
+  for_each_frame(burst, [&](uint16_t i, std::span<const uint8_t> frame) {
+    ParsedPacket& parsed = burst.parsed[i];
+    const ChecksumsKnownGood good = known(burst.packets[i]);
+    if (parse_plain_segment(plain, frame, good, parsed)) [[likely]] {
+      const auto& ip = header_at<Ipv4Header>(frame.data(), kPlainL3);
+      const auto& tcp = header_at<TcpHeader>(frame.data(), kPlainL4);
+      if (const auto service = finder.find(ip.destination, tcp.destination_port)) {
+        burst.keys[i] = {ip.source, tcp.source_port, *service};
+        burst.steps[i] = Step::kSegment;
+        return;
+      }
+    } else {
+      parse_frame(frame, good, parsed);
+    }
+    burst.steps[i] = from_client(parsed, frame.data(), finder, nic_mac, burst.keys[i]);
+  });
 }
 
 }  // namespace
 
-void parse_from_clients(PacketBurst& burst, const NicPort& nic) {
-  if (!nic.verifies_checksums())
-    return parse_all(burst, [](const rte_mbuf*) { return ChecksumsKnownGood{}; });
-  parse_all(burst, [&](const rte_mbuf* packet) { return nic.checksums(packet); });
+void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicPort& nic) {
+  if (nic.verifies_checksums()) {
+    return read_clients(burst, table, nic.mac(),
+                        [&](const rte_mbuf* packet) { return nic.checksums(packet); });
+  }
+  read_clients(burst, table, nic.mac(), [](const rte_mbuf*) { return ChecksumsKnownGood{}; });
 }
 
-void parse_from_guest(PacketBurst& burst) {
+void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index) {
   // The client checks the sums; a guest that sends wrong ones harms only itself.
-  parse_all(burst, [](const rte_mbuf*) { return ChecksumsKnownGood{.ipv4 = true, .l4 = true}; });
-}
-
-void classify_from_clients(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac) {
-  if (table == nullptr) {
-    for (uint16_t i = 0; i < burst.count; ++i) {
-      burst.steps[i] = Step::kDrop;
-      if (burst.parsed[i].kind != PacketKind::kDrop) burst.parsed[i].reason = DropReason::k_not_ours;
-    }
-    return;
-  }
-  ServiceFinder finder(*table);
-  for (uint16_t i = 0; i < burst.count; ++i) {
+  constexpr ChecksumsKnownGood kUnchecked{.ipv4 = true, .l4 = true};
+  const PlainHeaders plain = PlainHeaders::from(kGuestMac);
+  for_each_frame(burst, [&](uint16_t i, std::span<const uint8_t> frame) {
     ParsedPacket& parsed = burst.parsed[i];
-    if (parsed.kind == PacketKind::kDrop) {
-      burst.steps[i] = Step::kDrop;
-    } else {
-      burst.steps[i] = from_client(parsed, bytes_of(burst.packets[i]), finder, nic_mac, burst.keys[i]);
-    }
-  }
-}
-
-void classify_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index) {
-  for (uint16_t i = 0; i < burst.count; ++i) {
-    if (burst.packets[i]->nb_segs != 1) {
-      burst.steps[i] = Step::kDrop;  // k_oversize
-      continue;
-    }
-    burst.steps[i] = from_guest(burst.parsed[i], bytes_of(burst.packets[i]), service, index, burst.keys[i]);
-  }
+    if (!parse_plain_segment(plain, frame, kUnchecked, parsed)) parse_frame(frame, kUnchecked, parsed);
+    burst.steps[i] = from_guest(parsed, frame.data(), service, index, burst.keys[i]);
+  });
 }
 
 void look_up(PacketBurst& burst, FlowTable& flows) {

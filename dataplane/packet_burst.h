@@ -4,8 +4,8 @@
 // A burst of packets, from the NIC or from one guest, on its way through the stages that change nothing: each
 // goes over the whole burst, so that memory which one packet waits for is fetched while others are worked on.
 //
-//   parse     what kind of packet it is; the bytes of all of them are prefetched first
-//   classify  whom it is for, or why not: Step; the flow keys of those that are for a service
+//   read      what kind of packet it is and whom it is for, or why not: Step; the flow keys of those that are
+//             for a service. The bytes of all of them are prefetched first
 //   look_up   the flow table's lines of tags, then the lines of the entries
 //
 // What the packets do then, one after the other and in order, is Worker::act_on_clients() and
@@ -52,12 +52,10 @@ struct PacketBurst {
   std::array<FlowEntry*, kBurst> candidates;
 };
 
-void parse_from_clients(PacketBurst& burst, const NicPort& nic);
-void parse_from_guest(PacketBurst& burst);
 // `table`: nullptr before the first one came; then everything is for nobody.
-void classify_from_clients(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac);
+void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicPort& nic);
 // A guest of that service may speak from its own MAC, address and port only.
-void classify_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index);
+void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index);
 void look_up(PacketBurst& burst, FlowTable& flows);
 
 }  // namespace cheshire

@@ -17,19 +17,6 @@ ServiceRewrite::ServiceRewrite(const SteeringService& service)
   tcp_from_guest_.replace(guest_ip_, vip_).replace(guest_port_, vip_port_);
 }
 
-void ServiceRewrite::to_guest(uint8_t* frame, const ParsedPacket& packet) const {
-  auto& ethernet = header_at<EthernetHeader>(frame, 0);
-  ethernet.destination = kGuestMac;
-  ethernet.source = kGatewayMac;
-  if (!mapped_) return;
-  auto& ip = header_at<Ipv4Header>(frame, packet.l3_offset);
-  auto& tcp = header_at<TcpHeader>(frame, packet.l4_offset);
-  ip.destination = guest_ip_;
-  ip.checksum = ip_to_guest_.apply(ip.checksum);
-  tcp.destination_port = guest_port_;
-  tcp.checksum = tcp_to_guest_.apply(tcp.checksum);
-}
-
 void ServiceRewrite::from_guest(uint8_t* frame, const ParsedPacket& packet, const MacAddress& nic_mac,
                                 const MacAddress& client_mac) const {
   auto& ethernet = header_at<EthernetHeader>(frame, 0);

@@ -106,6 +106,7 @@ class Worker {
 
  private:
   struct alignas(64) SlotState {
+    // What a packet for it needs, with the head of its queue: one cache line.
     GuestPort* port = nullptr;  // its rings are up
     Generation generation;      // from the steering table; 0: nobody is expected here
     ServiceIndex service;
@@ -113,27 +114,28 @@ class Worker {
     bool dead = false;              // this generation lost its port
     bool ready = false;             // this generation's SYN-ACK was seen
     bool ready_unreported = false;  // … and is about to leave through the NIC
-    uint64_t ready_ns = 0;          // when it was seen
+    bool touched = false;           // in touched_
+    bool to_flush = false;          // its queue is in fresh_ or stuck_
+    bool hot = false;               // in hot_
     bool soft_limit_told = false;
-    bool touched = false;      // in touched_
-    bool to_flush = false;     // its queue is in fresh_ or stuck_
-    bool hot = false;          // in hot_
     uint16_t empty_looks = 0;  // since packets came or went last, while it is hot
     uint32_t in_flight = 0;
-    uint64_t asked_ns = 0;        // it got something to answer then, and was not heard since; 0: nothing
-    uint64_t heard_ns = 0;        // its last packet
-    bool limit_is_auto = false;   // see admission_.answers
     uint32_t in_flight_peak = 0;  // since its last load record
+    uint64_t asked_ns = 0;        // it got something to answer then, and was not heard since; 0: nothing
+    PacketQueue queue;
+
+    // per packet from it, per handshake and per publication
+    uint64_t heard_ns = 0;       // its last packet
+    uint64_t ready_ns = 0;       // when its SYN-ACK was seen
+    uint32_t queue_counted = 0;  // packets of its queue that are counted as held
+    bool limit_is_auto = false;  // see admission_.answers
+    bool stall_told = false;
     uint32_t owing = 0;           // flows with kFlowOwesAnswer
     uint64_t probe_again_ns = 0;  // when our own probe is due, while it is not ready
     HeldSyn* offered = nullptr;   // the SYN whose answer will make it ready
-    PacketQueue queue;            // behind what each packet needs: a line of its own
-
-    // per handshake and per publication
     FlowKey timed;                // whose handshake is being timed,
     uint64_t timed_since_ns = 0;  // … since its SYN was given to the instance; 0: none is
     uint64_t consumed = 0;        // of its ring, at the last publication
-    bool stall_told = false;
 
     // There is an instance; on standby its port may be down for a while.
     [[nodiscard]] bool exists() const { return generation.value != 0 && !dead; }
@@ -153,15 +155,21 @@ class Worker {
   void transmit();
   void report_ready();
   void send_to_client(rte_mbuf* packet);
+  // In line, for each packet.
   void queue_to_guest(SlotIndex index, rte_mbuf* packet) {
     SlotState& slot = slots_[index.value];
-    if (slot.role == SlotRole::kStandby) wakes(index, slot);
-    if (!slot.queue.push(packet)) return drop_for_full_ring(index, packet);
-    board_.worker.held_packets.increment();
+    if (slot.role == SlotRole::kStandby) [[unlikely]]
+      wakes(index, slot);
+    if (!slot.queue.push(packet)) [[unlikely]]
+      return drop_for_full_ring(index, packet);
     if (slot.to_flush) return;
     slot.to_flush = true;
-    fresh_.push_back(index);  // within what was reserved at start
+    fresh_[fresh_count_++] = index;
+    // What flushing it will touch.
+    __builtin_prefetch(slot.port);
+    __builtin_prefetch(&board_.slot(index).packets_to_guest, 1);
   }
+  void count_queued(SlotState& slot);
   void wakes(SlotIndex index, const SlotState& slot);
   void drop_for_full_ring(SlotIndex index, rte_mbuf* packet);
   void drop(rte_mbuf* packet, DropReason reason);
@@ -181,6 +189,7 @@ class Worker {
   // worker_from_client.cc
   bool receive_from_clients();
   void act_on_clients();
+  void answer_or_drop(uint16_t i);
   void note_client(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) const;
   void segment_without_service(rte_mbuf* packet, const ParsedPacket& parsed);
   void segment_of_flow(rte_mbuf* packet, ParsedPacket& parsed, FlowEntry& flow);
@@ -270,7 +279,7 @@ class Worker {
   [[nodiscard]] SlotState& slot_of(const FlowEntry& flow) { return slots_[flow.slot.value]; }
   [[nodiscard]] bool owner_is_current(const FlowEntry& flow) const {
     const SlotState& slot = slots_[flow.slot.value];
-    return slot.exists() && slot.generation == flow.generation;
+    return slot.generation == flow.generation && slot.exists();
   }
   [[nodiscard]] HeldSyn* held_syn_of(const FlowEntry& flow) { return hold_.at(flow.guest_next); }
 
@@ -299,7 +308,8 @@ class Worker {
   size_t hot_next_ = 0;
   size_t polled_next_ = 0;  // … and all of them, in turns
   // Slots with packets in their queue: of this turn, and those whose guest has not taken them.
-  std::vector<SlotIndex> fresh_;
+  std::vector<SlotIndex> fresh_;  // the first fresh_count_ of as many as there are slots
+  uint32_t fresh_count_ = 0;
   std::vector<SlotIndex> stuck_;
   std::vector<SlotIndex> touched_;  // since the last load publication, or with packets still in their rings
   size_t stuck_next_ = 0;

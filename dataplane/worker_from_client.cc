@@ -27,13 +27,15 @@ bool is_new_syn(const ParsedPacket& parsed) {
   return (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
 }
 
-// What nearly every packet is: a segment that tells nothing about its flow but that it lives.
-bool tells_nothing(const ParsedPacket& parsed, const FlowEntry& flow) {
+// Whether a plain segment tells nothing about its flow but that it lives.
+bool tells_nothing(const ParsedPacket& parsed, const uint8_t* frame, const FlowEntry& flow) {
   constexpr uint8_t kTell = kFlowReset | kFlowHoldsSyn | kFlowFinFromClient | kFlowFinFromGuest;
-  const bool has_payload = parsed.l4_length != parsed.tcp_header_length;
-  return (parsed.tcp_flags & (kTcpSyn | kTcpRst | kTcpFin)) == 0 && flow.state == FlowState::kOpen &&
-         (flow.flags & (kTell | kFlowConfirmed)) == kFlowConfirmed &&
-         (!has_payload || (flow.flags & kFlowOwesAnswer) != 0);
+  const bool has_payload = parsed.l4_length != sizeof(TcpHeader);
+  // An answer that is owed already: payload tells nothing new.
+  const auto flags = flow.flags | (has_payload ? 0 : kFlowOwesAnswer);
+  return flow.state == FlowState::kOpen &&
+         (flags & (kTell | kFlowConfirmed | kFlowOwesAnswer)) == (kFlowConfirmed | kFlowOwesAnswer) &&
+         flow.came_untagged_as(header_at<EthernetHeader>(frame, 0));
 }
 
 }  // namespace
@@ -42,8 +44,7 @@ bool Worker::receive_from_clients() {
   burst_.count = nic_.receive(burst_.packets.data(), kBurst);
   if (burst_.count == 0) return false;
   board_.worker.nic_rx_packets.add(burst_.count);
-  parse_from_clients(burst_, nic_);
-  classify_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_.mac());
+  read_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_);
   if (marks_ != nullptr) compare_marks(burst_, *marks_, options_.number);
   look_up(burst_, flows_);
   act_on_clients();
@@ -51,11 +52,10 @@ bool Worker::receive_from_clients() {
 }
 
 // Where its replies go to, and that it was seen.
-inline void Worker::note_client(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) const {
-  const auto& ethernet = header_at<EthernetHeader>(bytes_of(packet), 0);
+void Worker::note_client(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) const {
   if (!is_new_syn(parsed)) flow.last_seen = flow_time(now_ns_);
-  if (!(flow.client_mac == ethernet.source)) flow.client_mac = ethernet.source;
-  if (flow.vlan_tci != parsed.vlan_tci) flow.vlan_tci = parsed.vlan_tci;
+  flow.client_mac = header_at<EthernetHeader>(bytes_of(packet), 0).source;
+  flow.vlan_tci = parsed.vlan_tci;
 }
 
 void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceIndex service, SlotIndex slot) {
@@ -69,38 +69,49 @@ void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceInd
 }
 
 void Worker::act_on_clients() {
+  const uint32_t now = flow_time(now_ns_);
   for (uint16_t i = 0; i < burst_.count; ++i) {
+    if (burst_.steps[i] != Step::kSegment) {
+      answer_or_drop(i);
+      continue;
+    }
     rte_mbuf* packet = burst_.packets[i];
     ParsedPacket& parsed = burst_.parsed[i];
-    switch (burst_.steps[i]) {
-      case Step::kSegment: {
-        const FlowKey& key = burst_.keys[i];
-        FlowEntry* flow = flows_.find(burst_.places[i], key, burst_.candidates[i]);
-        if (flow != nullptr && tells_nothing(parsed, *flow) && owner_is_current(*flow)) {
-          note_client(packet, parsed, *flow);
-          forward_to_guest(packet, parsed, key.service, flow->slot);
-        } else if (flow != nullptr) {
-          segment_of_flow(packet, parsed, *flow);
-        } else {
-          segment_without_flow(packet, parsed, key);
-        }
-        break;
-      }
-      case Step::kDrop:
-        drop(packet, parsed.reason);
-        break;
-      case Step::kNoService:
-        segment_without_service(packet, parsed);
-        break;
-      case Step::kAnswerArp:
-        make_arp_reply(bytes_of(packet), parsed, nic_.mac());
-        send_to_client(packet);
-        break;
-      case Step::kAnswerEcho:
-        make_echo_reply(bytes_of(packet), parsed, nic_.mac());
-        send_to_client(packet);
-        break;
+    const FlowKey& key = burst_.keys[i];
+    FlowEntry* flow = flows_.find(burst_.places[i], key, burst_.candidates[i]);
+    if (flow == nullptr) {
+      segment_without_flow(packet, parsed, key);
+    } else if (uint8_t* frame = bytes_of(packet);
+               parsed.plain && tells_nothing(parsed, frame, *flow) && owner_is_current(*flow)) {
+      // What nearly every packet is. A line that is not written need not be written back.
+      if (flow->last_seen != now) flow->last_seen = now;
+      if (parsed.l4_length != sizeof(TcpHeader)) [[unlikely]]
+        asks(flow->slot, slots_[flow->slot.value]);
+      set_length(packet, parsed.frame_length);
+      rewrites_[key.service.value].to_guest(frame, parsed);
+      queue_to_guest(flow->slot, packet);
+    } else {
+      segment_of_flow(packet, parsed, *flow);
     }
+  }
+}
+
+[[gnu::noinline]] void Worker::answer_or_drop(uint16_t i) {
+  rte_mbuf* packet = burst_.packets[i];
+  const ParsedPacket& parsed = burst_.parsed[i];
+  switch (burst_.steps[i]) {
+    case Step::kSegment:
+      break;  // not here
+    case Step::kDrop:
+      return drop(packet, parsed.reason);
+    case Step::kNoService:
+      return segment_without_service(packet, parsed);
+    case Step::kAnswerArp:
+      make_arp_reply(bytes_of(packet), parsed, nic_.mac());
+      return send_to_client(packet);
+    case Step::kAnswerEcho:
+      make_echo_reply(bytes_of(packet), parsed, nic_.mac());
+      return send_to_client(packet);
   }
 }
 

@@ -98,8 +98,7 @@ bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
   heard(index, slot);
   load.bytes_from_guest.add(bytes);
   board_.worker.packets_from_guest.add(burst_.count);
-  parse_from_guest(burst_);
-  classify_from_guest(burst_, table_->value.service(slot.service), slot.service);
+  read_from_guest(burst_, table_->value.service(slot.service), slot.service);
   look_up(burst_, flows_);
   act_on_guest(index);
   return true;

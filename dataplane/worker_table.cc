@@ -162,10 +162,10 @@ void Worker::attach_if_expected(SlotIndex index) {
 void Worker::detach(SlotIndex index) {
   SlotState& slot = slots_[index.value];
   for (; !slot.queue.empty(); slot.queue.pop(1)) {
-    board_.worker.held_packets.decrement();
     board_.slot(index).drops.increment();
     drop(*slot.queue.front(), DropReason::k_guest_gone);
   }
+  count_queued(slot);
   if (slot.ready_unreported) {
     slot.ready_unreported = false;
     --ready_unreported_;

@@ -30,13 +30,22 @@ namespace cheshire {
 // One per slot. writer: the owner of its service; readers: control, telemetry.
 // The times are those of the slot's newest instance, 0 where it has not come so far.
 struct alignas(64) SlotLoad {
+  // What packets and new flows change, in one cache line. Cumulative over all generations, but in_flight.
+  Counter packets_to_guest;
+  Counter bytes_to_guest;
+  Counter packets_from_guest;
+  Counter bytes_from_guest;
+  Counter in_flight;  // level: flows open now
+  Counter flows_opened;
+  Counter flows_closed;
+  Counter last_opened_ns;  // when the newest flow was opened
+
   // levels: the generation of the instance that …
   Counter attached_generation;  // … has its vrings up now; 0 when the port is down
   Counter ready_generation;     // … last answered a SYN with a SYN-ACK; the times below are valid with it
   Counter dead_generation;      // … last lost its port without our order
   Counter swept_generation;     // … last had all its flows taken from the flow table
-  Counter in_flight;            // flows open now
-  Counter flows_owing;          // those of them whose client has sent data since the guest last did
+  Counter flows_owing;          // flows in flight whose client has sent data since the guest last did
   Counter wake_since_ns;        // on standby: arrival of the first packet since for one of its flows; 0: none
   Counter unanswered_since_ns;  // a SYN was given to an instance that is not ready yet; 0: none waits
   Counter flows_limit;          // in_flight.hard in force; 0: none
@@ -44,15 +53,8 @@ struct alignas(64) SlotLoad {
   Counter queue_delay_ns;       // age of the oldest packet that it has not consumed, at the last publication
 
   // cumulative, over all generations
-  Counter flows_opened;
-  Counter flows_closed;
-  Counter packets_to_guest;
-  Counter bytes_to_guest;
-  Counter packets_from_guest;
-  Counter bytes_from_guest;
   Counter resets_to_client;  // flows that we had to reset because the instance went away
   Counter drops;             // packets for or from this slot that were dropped, or refused with a reset
-  Counter last_opened_ns;    // when the newest flow was opened
   Counter probes;            // SYNs of our own, to see whether it is ready
   Counter handshakes;        // SYN-ACKs that ended a sampled handshake: one SYN at a time is timed
   Counter handshake_ns;      // … and the time from its SYN on, summed up

@@ -55,6 +55,8 @@ struct VlanTag {  // IEEE 802.1Q, after the source address
 static_assert(sizeof(VlanTag) == 4);
 inline constexpr uint16_t kVlanIdMask = 0x0fff;
 inline constexpr uint16_t kVlanIdReserved = 0x0fff;
+// No TCI: VLAN 4095 is reserved (IEEE 802.1Q), and frames that carry it are dropped.
+inline constexpr uint16_t kNoVlan = 0xffff;
 
 struct ArpHeader {  // RFC 826, for Ethernet and IPv4
   be16 hardware_type;

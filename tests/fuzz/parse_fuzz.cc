@@ -14,6 +14,7 @@
 #include "check.h"
 #include "dataplane/answer.h"
 #include "dataplane/parse.h"
+#include "dataplane/plain_segment.h"
 #include "dataplane/rewrite.h"
 #include "tests/support/exact_buffer.h"
 #include "tests/support/frame_builder.h"
@@ -134,6 +135,12 @@ void check_frame(std::span<const uint8_t> bytes, ChecksumsKnownGood known, bool 
   ExactBuffer frame(bytes);
   if (mended) mend_sums(frame);
   const ParsedPacket packet = parse_frame(frame.span(), known);
+  ParsedPacket plain;
+  if (parse_plain_segment(PlainHeaders::of_anybody(), frame.span(), known, plain)) {
+    CHECK(packet.kind == PacketKind::kTcp && packet.frame_length == plain.frame_length &&
+          packet.l4_offset == plain.l4_offset && packet.l4_length == plain.l4_length &&
+          packet.tcp_flags == plain.tcp_flags && packet.tcp_header_length == plain.tcp_header_length);
+  }
   if (packet.kind == PacketKind::kDrop) {
     CHECK(static_cast<size_t>(packet.reason) < kDropReasons);
     return;

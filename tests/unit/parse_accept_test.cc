@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/parse.h"
+#include "dataplane/plain_segment.h"
 #include "tests/support/exact_buffer.h"
 #include "tests/support/frame_builder.h"
 #include "tests/support/printing.h"
@@ -87,8 +88,8 @@ ParsedPacket tcp(uint8_t flags, uint8_t header_length, uint16_t payload_bytes, u
           .l3_offset = l3_offset,
           .l4_offset = static_cast<uint16_t>(l3_offset + 20),
           .l4_length = l4_length,
-          .vlan_tci = vlan_tci,
-          .frame_length = static_cast<uint16_t>(l3_offset + 20 + l4_length)};
+          .frame_length = static_cast<uint16_t>(l3_offset + 20 + l4_length),
+          .vlan_tci = vlan_tci};
 }
 
 ParsedPacket echo(uint16_t payload_bytes, uint16_t vlan_tci = kNoVlan) {
@@ -98,16 +99,16 @@ ParsedPacket echo(uint16_t payload_bytes, uint16_t vlan_tci = kNoVlan) {
           .l3_offset = l3_offset,
           .l4_offset = static_cast<uint16_t>(l3_offset + 20),
           .l4_length = l4_length,
-          .vlan_tci = vlan_tci,
-          .frame_length = static_cast<uint16_t>(l3_offset + 20 + l4_length)};
+          .frame_length = static_cast<uint16_t>(l3_offset + 20 + l4_length),
+          .vlan_tci = vlan_tci};
 }
 
 ParsedPacket arp(uint16_t vlan_tci = kNoVlan) {
   const uint16_t l3_offset = vlan_tci == kNoVlan ? 14 : 18;
   return {.kind = PacketKind::kArp,
           .l3_offset = l3_offset,
-          .vlan_tci = vlan_tci,
-          .frame_length = static_cast<uint16_t>(l3_offset + 28)};
+          .frame_length = static_cast<uint16_t>(l3_offset + 28),
+          .vlan_tci = vlan_tci};
 }
 
 constexpr uint8_t kAllButSynRst = 0xff & ~(kTcpSyn | kTcpRst);  // ECE, CWR and URG too
@@ -198,6 +199,29 @@ TEST(Parse, CountsSynAndFinAsOneByteOfSequenceSpaceEach) {
   }
 }
 
+TEST(ParsePlain, KnowsTheMacThatItIsAskedFor) {
+  const Bytes frame = build(TcpFrame{});
+  MacAddress destination;
+  MacAddress source;
+  std::memcpy(&destination, frame.data(), sizeof(destination));
+  std::memcpy(&source, frame.data() + 6, sizeof(source));
+  const auto is_plain = [&](const PlainHeaders& headers) {
+    ParsedPacket packet;
+    return parse_plain_segment(headers, frame, {}, packet);
+  };
+  EXPECT_TRUE(is_plain(PlainHeaders::of_anybody()));
+  EXPECT_TRUE(is_plain(PlainHeaders::to(destination)));
+  EXPECT_TRUE(is_plain(PlainHeaders::from(source)));
+  for (size_t at = 0; at < 6; ++at) {
+    destination.bytes[at] ^= 1U;
+    source.bytes[at] ^= 0x80U;
+    EXPECT_FALSE(is_plain(PlainHeaders::to(destination))) << at;
+    EXPECT_FALSE(is_plain(PlainHeaders::from(source))) << at;
+    destination.bytes[at] ^= 1U;
+    source.bytes[at] ^= 0x80U;
+  }
+}
+
 // The short way of plain segments and the long way of everything say the same, whichever byte is not as usual.
 TEST(ParsePlain, AgreesWithTheWholeParserWhateverByteIsChanged) {
   size_t plain_ones = 0;
@@ -209,7 +233,8 @@ TEST(ParsePlain, AgreesWithTheWholeParserWhateverByteIsChanged) {
         frame[at] = static_cast<uint8_t>(value);
         for (const bool known : {false, true}) {
           ParsedPacket plain;
-          if (!parse_plain_tcp(frame, {.ipv4 = known, .l4 = known}, plain)) continue;
+          if (!parse_plain_segment(PlainHeaders::of_anybody(), frame, {.ipv4 = known, .l4 = known}, plain))
+            continue;
           ++plain_ones;
           const ParsedPacket all = parse_frame(frame, {.ipv4 = known, .l4 = known});
           ASSERT_EQ(all.kind, PacketKind::kTcp) << at << " " << value;
@@ -226,7 +251,9 @@ TEST(ParsePlain, AgreesWithTheWholeParserWhateverByteIsChanged) {
     for (size_t length = 0; length < whole.size(); ++length) {
       ParsedPacket plain;
       const std::span<const uint8_t> cut(whole.data(), length);
-      EXPECT_TRUE(!parse_plain_tcp(cut, {}, plain) || parse_frame(cut).kind == PacketKind::kTcp) << length;
+      EXPECT_TRUE(!parse_plain_segment(PlainHeaders::of_anybody(), cut, {}, plain) ||
+                  parse_frame(cut).kind == PacketKind::kTcp)
+          << length;
     }
   }
   EXPECT_GT(plain_ones, 1000U);
