@@ -13,12 +13,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "controlplane/config/config_yaml.h"
 #include "controlplane/control_loop.h"
@@ -30,20 +30,19 @@
 #include "dataplane/flow_offload_rte.h"
 #include "dataplane/nic_port.h"
 #include "dataplane/vhost_server.h"
-#include "dataplane/worker.h"
+#include "dataplane/worker_group.h"
 #include "doorbell.h"
 #include "handle.h"
 #include "hypervisor/fake/fake_driver.h"
 #include "hypervisor/kvm/kvm_driver.h"
 #include "hypervisor/qemu/qemu_driver.h"
+#include "naps.h"
 
 namespace cheshire {
 namespace {
 
 constexpr int kExitStartFailed = 1;
 constexpr int kExitBadConfig = 2;
-constexpr size_t kLoadRingRecords = 65536;
-constexpr uint64_t kFirstWorkerNapNs = 10 * kNsPerUs;
 // The control thread's nap while nothing happens, in ticks.
 constexpr uint64_t kIdleTickFactor = 20;
 constexpr uint64_t kShutdownMaxNs = 5 * kNsPerSecond;
@@ -80,12 +79,6 @@ uint32_t next_signal(const UniqueFd& signals) {
                                                                                           : 0;
 }
 
-void nap(uint64_t ns) {
-  const timespec time{.tv_sec = static_cast<time_t>(ns / kNsPerSecond),
-                      .tv_nsec = static_cast<long>(ns % kNsPerSecond)};
-  nanosleep(&time, nullptr);
-}
-
 // Sockets, pipes and process descriptors of some hundred VMs are more than the usual soft limit.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -98,10 +91,13 @@ void raise_descriptor_limit() {
 std::vector<uint32_t> cpus_for_vms(const Config& config) {
   std::vector<uint32_t> cpus;
   const auto count = static_cast<uint32_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
+  std::vector<uint32_t> all;
+  const std::vector<uint32_t>& polled = config.eal.lcores;
   for (uint32_t cpu = 0; cpu < count; ++cpu) {
-    if (cpu != config.eal.lcore || config.worker.idle_sleep_ns != 0 || count == 1) cpus.push_back(cpu);
+    all.push_back(cpu);
+    if (std::find(polled.begin(), polled.end(), cpu) == polled.end()) cpus.push_back(cpu);
   }
-  return cpus;
+  return config.worker.idle_sleep_ns != 0 || cpus.empty() ? all : cpus;
 }
 
 using Drivers = std::map<DriverKind, std::unique_ptr<Driver>>;
@@ -155,42 +151,6 @@ HashKey random_hash_key() {
   return key;
 }
 
-// Grows from a short nap to the longest one while nothing happens.
-class Naps {
- public:
-  Naps(uint64_t first_ns, uint64_t longest_ns)
-      : first_ns_(first_ns), longest_ns_(longest_ns), next_ns_(first_ns) {}
-  void take() { nap(next()); }
-  // How long the nap is to be that is taken now.
-  [[nodiscard]] uint64_t next() {
-    const uint64_t ns = next_ns_;
-    next_ns_ = std::min(next_ns_ + next_ns_ / 4 + 1, longest_ns_);
-    return ns;
-  }
-  void begin_again() { next_ns_ = first_ns_; }
-
- private:
-  uint64_t first_ns_;
-  uint64_t longest_ns_;
-  uint64_t next_ns_;
-};
-
-// Polls until told to stop. With idle_sleep, a worker that found nothing for a while naps between its turns: short
-// naps first, and never longer than that.
-void run_worker(Worker& worker, const WorkerConfig& config, const Counter& stop) {
-  constexpr uint32_t kIdleTurnsBeforeSleep = 64;
-  ::prctl(PR_SET_NAME, "cheshire-worker");
-  ::prctl(PR_SET_TIMERSLACK, 1UL);  // a nap of 20 us is not to become one of 70
-  uint32_t idle_turns = 0;
-  Naps naps(std::min(kFirstWorkerNapNs, config.idle_sleep_ns), config.idle_sleep_ns);
-  while (stop.observe() == 0) {
-    const bool busy = worker.turn(monotonic_ns());
-    idle_turns = busy ? 0 : idle_turns + 1;
-    if (busy) naps.begin_again();
-    if (config.idle_sleep_ns != 0 && idle_turns >= kIdleTurnsBeforeSleep) naps.take();
-  }
-}
-
 // What an operator asks for from outside of the process: by the control socket, or by a signal.
 struct Operator {
   CommandMailbox* mailbox;
@@ -202,7 +162,7 @@ void run_control(ControlLoop& control, const Operator& from, const LoadBoard& bo
                  const std::function<void(uint64_t)>& nap_or_be_woken) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   const auto naps_of = [](uint64_t tick_ns) { return Naps(tick_ns, kIdleTickFactor * tick_ns); };
-  // While the worker's turns are all idle, nothing comes that could not wait for a nap a little longer.
+  // While the workers' turns are all idle, nothing comes that could not wait for a nap a little longer.
   Naps naps = naps_of(control.config().control.tick_ns);
   uint64_t busy_turns_seen = 0;
   for (uint32_t signal = 0; signal == 0 || signal == SIGHUP; signal = next_signal(signals)) {
@@ -240,7 +200,9 @@ int run(const Config& config, const std::string& config_path) {
   if (!drivers) return start_failed(drivers.error());
   auto eal = Eal::start(config);
   if (!eal) return start_failed(eal.error());
-  auto pool = make_packet_pool(packet_buffers_wanted(config));
+  const std::set<uint32_t> cpus(config.eal.lcores.begin(), config.eal.lcores.end());
+  const bool shares_cpus = cpus.size() < config.workers();
+  auto pool = make_packet_pool(packet_buffers_wanted(config), shares_cpus);
   if (!pool) return start_failed(pool.error());
   auto port_id = find_ethdev(config.nic.device);
   if (!port_id) return start_failed(port_id.error());
@@ -249,18 +211,17 @@ int run(const Config& config, const std::string& config_path) {
   auto nic = NicPort::start({.port_id = port_id.value(),
                              .rx_descriptors = config.nic.rx_descriptors,
                              .tx_descriptors = config.nic.tx_descriptors,
-                             .pool = pool.value()});
+                             .pool = pool.value(),
+                             .workers = config.workers()});
   if (!nic) return start_failed(nic.error());
   spdlog::info("nic {}: {}", config.nic.device, nic.value().description());
 
   const size_t slots = config.slots();
-  LoadBoard board(slots, config.services_made());
-  SpscRing<LoadRecord> load_ring(kLoadRingRecords);
+  LoadBoard board(slots, config.services_made(), config.workers());
   Doorbell doorbell;
-  SpscRing<PortMessage> port_messages(std::bit_ceil(4 * slots));
-  Published<SteeringTable> steering(1);
+  Published<SteeringTable> steering(config.workers());
   StatusBoard status;
-  FlowMarkBoard marks(config.services_made());
+  FlowMarkBoard marks(config.services_made(), config.workers());
   OffloadBoard offload_board;
   DecisionTrace trace;
   if (!config.control.trace.empty()) {
@@ -268,40 +229,36 @@ int run(const Config& config, const std::string& config_path) {
       return start_failed(result.error());
     }
   }
-  auto worker = std::make_unique<Worker>(WorkerOptions{.number = 0,
-                                                       .slots = slots,
-                                                       .services = config.services_made(),
-                                                       .held_syns_max = config.held_syns_max,
-                                                       .config = config.worker,
-                                                       .flow_hash_key = random_hash_key(),
-                                                       .cookie_key = random_hash_key(),
-                                                       .pool = pool.value()},
-                                         WorkerLinks{.nic = &nic.value(),
+  auto workers =
+      std::make_unique<WorkerGroup>(WorkerGroupOptions{.workers = config.workers(),
+                                                       .shares_cpus = shares_cpus,
+                                                       .each = {.slots = slots,
+                                                                .services = config.services_made(),
+                                                                .held_syns_max = config.held_syns_max,
+                                                                .config = config.worker,
+                                                                .flow_hash_key = random_hash_key(),
+                                                                .cookie_key = random_hash_key(),
+                                                                .pool = pool.value()}},
+                                    WorkerGroupLinks{.nic = &nic.value(),
                                                      .steering = &steering,
-                                                     .port_messages = &port_messages,
-                                                     .load_ring = &load_ring,
                                                      .board = &board,
                                                      .marks = offloads ? &marks : nullptr,
                                                      .doorbell = &doorbell});
-  Counter worker_ended;
-  // A worker that has ended has left every port.
-  const auto downs_acknowledged = [&] {
-    return worker_ended.observe() != 0 ? UINT64_MAX : worker->downs_acknowledged();
-  };
   auto vhost = VhostServer::start({.directory = directory,
                                    .slots = slots,
-                                   .port_messages = {&port_messages},
-                                   .downs_acknowledged = downs_acknowledged});
+                                   .port_messages = workers->port_messages(),
+                                   .downs_acknowledged = [&] { return workers->downs_acknowledged(); }});
   if (!vhost) return start_failed(vhost.error());
 
   std::unique_ptr<OffloadThread> offload;
   if (offloads)
-    offload = std::make_unique<OffloadThread>(make_rte_flow_device(port_id.value()), marks, offload_board);
+    offload = std::make_unique<OffloadThread>(make_rte_flow_device(port_id.value()), marks, offload_board,
+                                              FlowOffloadOptions{.queues = nic.value().rx_queue_numbers()});
   std::map<DriverKind, Driver*> by_kind;
   for (const auto& [kind, driver] : drivers.value()) by_kind[kind] = driver.get();
   ControlLoop control(config,
                       {.board = &board,
-                       .load_rings = {&load_ring},
+                       .load_rings = workers->load_rings(),
                        .steering = &steering,
                        .status = &status,
                        .drivers = std::move(by_kind),
@@ -325,25 +282,25 @@ int run(const Config& config, const std::string& config_path) {
     ~TelemetryEnd() { forget_telemetry(); }
   } telemetry_end;  // before all that it reads
 
-  Counter stop_worker;
-  if (auto result = eal.value().launch([&] { run_worker(*worker, config.worker, stop_worker); }); !result) {
+  if (auto result = eal.value().launch(workers->size(), [&](size_t number) { workers->run(number); });
+      !result) {
     return start_failed(result.error());
   }
   for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
   spdlog::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
-  run_control(control, {mailbox.value().get(), socket.value().get()}, board, signals.value(),
-              [&](uint64_t longest_ns) { doorbell.sleep(longest_ns, [&] { return !load_ring.empty(); }); });
+  run_control(
+      control, {mailbox.value().get(), socket.value().get()}, board, signals.value(),
+      [&](uint64_t longest_ns) { doorbell.sleep(longest_ns, [&] { return workers->has_load_records(); }); });
 
   socket.value()->stop();
-  // No VM, no poll, no socket, no packet. The worker goes before the sockets: the library frees the device of
+  // No VM, no poll, no socket, no packet. The workers go before the sockets: the library frees the device of
   // a peer that is still connected without a word to us.
   drivers.value().clear();
   offload.reset();
-  stop_worker.publish(1);
+  workers->stop();
   eal.value().join();
-  worker_ended.publish(1);
   vhost.value().reset();
-  worker.reset();
+  workers.reset();
   remove_runtime_dir(directory);
   spdlog::info("ended");
   return 0;

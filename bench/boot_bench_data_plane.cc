@@ -34,7 +34,7 @@ Result<std::unique_ptr<BootBenchDataPlane>> BootBenchDataPlane::start(const std:
   Config config;
   config.name = "boot-bench";
   config.log_level = "warn";
-  config.eal = {.lcore = cpu, .memory_bytes = 64 * kMiB, .hugepages = false};
+  config.eal = {.lcores = {cpu}, .memory_bytes = 64 * kMiB, .hugepages = false};
   config.nic.device = "net_null0";
   auto eal = Eal::start(config);
   if (!eal) return eal.error();
@@ -49,7 +49,7 @@ Result<std::unique_ptr<BootBenchDataPlane>> BootBenchDataPlane::start(const std:
                           .downs_acknowledged = [&plane = *plane] { return plane.downs_.observe(); }});
   if (!vhost) return vhost.error();
   plane->vhost_ = std::move(vhost).value();
-  const Result<void> launched = plane->eal_.launch([&plane = *plane] { plane.poll_until_stopped(); });
+  const Result<void> launched = plane->eal_.launch(1, [&plane = *plane](size_t) { plane.poll_until_stopped(); });
   if (!launched) return launched.error();
   return plane;
 }

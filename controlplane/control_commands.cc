@@ -92,6 +92,9 @@ Result<std::string> ControlLoop::reload(const Config& file) {
                     .services_made = static_cast<uint32_t>(links_.board->service_count()),
                     .drivers = {}};
   for (const auto& [kind, driver] : links_.drivers) facts.drivers.insert(kind);
+  for (uint16_t index = 0; index < services_.size(); ++index) {
+    if (!links_.steering->passed_by_all(services_[index].forgotten_in)) facts.not_free_yet.insert(index);
+  }
   Result<Config> next = reloaded(facts, file);
   if (!next.ok()) return next.error();
   std::string done = "reloaded; " + describe_change(*config_, next.value());
@@ -137,15 +140,22 @@ void ControlLoop::give_back_slots(ServiceIndex index) {
   const size_t wanted = config_->services[index.value].instances_max;
   for (size_t i = service.instances.size(); i-- > 0 && service.instances.size() > wanted;) {
     Instance& instance = *service.instances[i];
-    const SlotLoad& load = load_of(instance);
-    // Its last flows are still being taken from the flow table, and count for this service.
-    const bool settled = load.flows_opened.get() == load.flows_closed.get();
-    if (instance.state != InstanceState::kAbsent || !settled) continue;
-    service.status.flows_elsewhere += load.flows_opened.get();
+    if (instance.state != InstanceState::kAbsent || !is_settled(instance)) continue;
+    service.status.flows_elsewhere += load_of(instance).flows_opened.get();
     service.instances.erase(service.instances.begin() + static_cast<ptrdiff_t>(i));
     instance.service = kNobodys;
     pool_.insert(std::upper_bound(pool_.begin(), pool_.end(), &instance), &instance);
   }
+}
+
+// Whether its worker has written to the slot's row for the last time: the next service's owner may be another one.
+// It took the table without the instance before, which progress_departures() waited for; what it still does then is
+// to take the instance's flows from its flow table. They count for this service, too.
+bool ControlLoop::is_settled(const Instance& instance) const {
+  const WorkerLoad& owner = links_.board->worker(config_->worker_of(instance.service));
+  const SlotLoad& load = load_of(instance);
+  return owner.sweeps_done.observe() >= instance.sweeps_due &&
+         load.flows_opened.get() == load.flows_closed.get();
 }
 
 // The first ones from the pool, until the service has so many or the pool is empty.
@@ -213,6 +223,7 @@ void ControlLoop::wind_down(ServiceIndex index, uint64_t now_ns) {
   Config next = *config_;
   next.services[index.value] = ServiceConfig{.removed = true, .instances_max = 0};
   services_[index.value] = Service{};
+  services_[index.value].forgotten_in = next_table_version_;
   config_ = std::make_shared<const Config>(std::move(next));
   table_changed_ = true;
 }

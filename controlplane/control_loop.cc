@@ -276,6 +276,7 @@ void ControlLoop::progress_departures() {
         !links_.connected(instance.id.slot)) {
       spdlog::info("{}: gone", name_of(instance));
       instance.state = InstanceState::kAbsent;
+      instance.sweeps_due = links_.board->worker(config_->worker_of(instance.service)).sweeps_begun.get();
       instance.pid = 0;
       instance.retiring = false;
       instance.last_resort = false;

@@ -94,6 +94,7 @@ class ControlLoop {
     uint32_t revision = 1;             // counts the changes of its image
     BootBackoff backoff;
     bool refusing = false;
+    uint64_t forgotten_in = 0;    // the first table that no longer knows it
     uint64_t last_demand_ns = 0;  // when somebody was last waiting or booting
     uint64_t grew_ns = 0;
     uint64_t shrank_ns = 0;
@@ -110,6 +111,7 @@ class ControlLoop {
   void share_slots();
   void take_slots(ServiceIndex index, size_t wanted);
   void give_back_slots(ServiceIndex index);
+  [[nodiscard]] bool is_settled(const Instance& instance) const;
   [[nodiscard]] Instance* free_slot(ServiceIndex index);
   void retire(Instance& instance, uint64_t now_ns);
   void wind_down(ServiceIndex index, uint64_t now_ns);

@@ -118,7 +118,9 @@ struct Instance {
   uint64_t moved_ns = 0;       // when that was last seen to change
   uint64_t drain_began_ns = 0;
   uint64_t empty_since_ns = 0;  // draining: without a flow since; 0: it has some
-  uint64_t table_version = 0;   // of the first table that shows its present role
+  uint64_t sweeps_due =
+      0;  // absent: WorkerLoad::sweeps_done of its worker at which the last one's flows are gone
+  uint64_t table_version = 0;  // of the first table that shows its present role
 
   [[nodiscard]] bool counts() const {
     return state == InstanceState::kBooting || state == InstanceState::kActive;

@@ -27,7 +27,7 @@ void OffloadThread::set_services(const SteeringTable& table) {
   for (size_t i = 0; i < table.services().size(); ++i) {
     const SteeringService& service = table.services()[i];
     if (service.port == be16(0)) continue;  // nobody's
-    services.push_back({ServiceIndex{static_cast<uint16_t>(i)}, service.vip, service.port});
+    services.push_back({ServiceIndex{static_cast<uint16_t>(i)}, service.vip, service.port, service.worker});
   }
   const std::lock_guard lock(mutex_);
   services_ = std::move(services);

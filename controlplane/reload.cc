@@ -96,15 +96,26 @@ class Merge {
               "of another name, or restart the daemon");
       } else if (!(before.guest_ip == service.guest_ip) || !(before.guest_port == service.guest_port)) {
         error(key + ".guest", "cannot change while its connections are open; restart the daemon");
+      } else if (owner_of(before, index) != owner_of(service, index)) {
+        error(key + ".worker", "cannot change while its connections are open; give it back worker " +
+                                   std::to_string(owner_of(before, index)) + ", or restart the daemon");
       }
       put(index.value, service);
     }
     for (const ServiceConfig* service : fresh) place_new(*service);
   }
 
+  [[nodiscard]] uint32_t owner_of(const ServiceConfig& service, ServiceIndex index) const {
+    return service.worker == kAnyWorker ? index.value % next_.workers() : service.worker;
+  }
+
   void place_new(const ServiceConfig& service) {
     size_t index = 0;
-    while (index < next_.services.size() && (placed_[index] || !is_free(next_.services[index]))) ++index;
+    const auto may_have = [&](size_t at) {
+      return !placed_[at] && is_free(next_.services[at]) &&
+             !facts_.not_free_yet.contains(static_cast<uint16_t>(at));
+    };
+    while (index < next_.services.size() && !may_have(index)) ++index;
     if (index == facts_.services_made) {
       return error("services." + service.name,
                    "there is no room for one more service: " + std::to_string(facts_.services_made) +

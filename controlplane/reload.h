@@ -26,6 +26,8 @@ struct ReloadFacts {
   uint32_t slots = 0;            // made at start
   uint32_t services_made = 0;    // likewise
   std::set<DriverKind> drivers;  // started
+  // Indexes of services that are gone, but which some worker may still count for.
+  std::set<uint16_t> not_free_yet = {};
 };
 
 // The error has one line for each thing that cannot change.

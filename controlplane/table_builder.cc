@@ -58,6 +58,7 @@ std::shared_ptr<const SteeringServices> TableBuilder::make_services(const Source
     const ServiceConfig& service = from.config->services[index];
     services.push_back({.vip = service.vip,
                         .port = service.port,
+                        .worker = from.config->worker_of(ServiceIndex{static_cast<uint16_t>(index)}),
                         .guest_ip = service.guest_ip,
                         .guest_port = service.guest_port,
                         .gateway_ip = gateway_of(service.guest_ip),

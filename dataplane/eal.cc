@@ -14,12 +14,13 @@
 #include <cctype>
 #include <cstring>
 
+#include "dataplane/hand_over.h"
 #include "dataplane/packet_queue.h"
 
 namespace cheshire {
 namespace {
 
-constexpr unsigned kWorkerLcore = 1;
+constexpr unsigned kFirstWorkerLcore = 1;
 
 // 0000:03:00.0 or 03:00.0, with device arguments behind a comma.
 bool is_pci_address(const std::string& device) {
@@ -39,10 +40,14 @@ const char* dpdk_log_level(const std::string& ours) {
 
 std::vector<std::string> eal_arguments(const Config& config) {
   const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
+  std::string lcores = "--lcores=0@(0-" + std::to_string(cpus - 1) + ")";
+  for (size_t i = 0; i < config.eal.lcores.size(); ++i) {
+    lcores += "," + std::to_string(kFirstWorkerLcore + i) + "@" + std::to_string(config.eal.lcores[i]);
+  }
   std::vector<std::string> arguments = {
       "cheshired",
       "--file-prefix=cheshire-" + config.name,
-      "--lcores=0@(0-" + std::to_string(cpus - 1) + "),1@" + std::to_string(config.eal.lcore),
+      lcores,
       "--main-lcore=0",
       "-m",
       std::to_string(config.eal.memory_bytes / kMiB),
@@ -83,26 +88,35 @@ Eal::~Eal() {
   if (started_) rte_eal_cleanup();
 }
 
-Result<void> Eal::launch(std::function<void()> loop) {
-  loop_ = std::make_unique<std::function<void()>>(std::move(loop));
+Result<void> Eal::launch(size_t workers, std::function<void(size_t)> loop) {
+  loop_ = std::make_unique<std::function<void(size_t)>>(std::move(loop));
   const auto run = [](void* argument) -> int {
-    (*static_cast<std::function<void()>*>(argument))();
+    const auto* own = static_cast<const Loop*>(argument);
+    (*own->run)(own->number);
     return 0;
   };
-  if (int code = rte_eal_remote_launch(run, loop_.get(), kWorkerLcore); code != 0) {
-    return Error{ErrorCode::kInternal, std::string("cannot start the worker: ") + std::strerror(-code)};
+  for (size_t number = 0; number < workers; ++number) {
+    loops_.push_back(std::make_unique<Loop>(Loop{loop_.get(), number}));
+    const auto lcore = static_cast<unsigned>(kFirstWorkerLcore + number);
+    if (int code = rte_eal_remote_launch(run, loops_.back().get(), lcore); code != 0) {
+      return Error{ErrorCode::kInternal,
+                   "cannot start worker " + std::to_string(number) + ": " + std::strerror(-code)};
+    }
   }
   return {};
 }
 
 void Eal::join() {
-  rte_eal_wait_lcore(kWorkerLcore);
+  for (size_t number = 0; number < loops_.size(); ++number) {
+    rte_eal_wait_lcore(static_cast<unsigned>(kFirstWorkerLcore + number));
+  }
 }
 
-Result<rte_mempool*> make_packet_pool(uint32_t count) {
+Result<rte_mempool*> make_packet_pool(uint32_t count, bool shares_cpus) {
   constexpr unsigned kCacheSize = 256;
   rte_mempool* pool =
-      rte_pktmbuf_pool_create("packets", count, kCacheSize, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+      rte_pktmbuf_pool_create_by_ops("packets", count, kCacheSize, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+                                     SOCKET_ID_ANY, shares_cpus ? "ring_mt_rts" : "ring_mp_mc");
   if (pool != nullptr) return pool;
   return Error{ErrorCode::kLimit, "no memory for " + std::to_string(count) + " packet buffers (" +
                                       std::to_string(count / 1024 * RTE_MBUF_DEFAULT_BUF_SIZE / 1024 + 1) +
@@ -111,8 +125,10 @@ Result<rte_mempool*> make_packet_pool(uint32_t count) {
 
 uint32_t packet_buffers_wanted(const Config& config) {
   constexpr uint32_t kInFlightInWorker = 2048;
-  return config.nic.rx_descriptors + config.nic.tx_descriptors + kInFlightInWorker +
-         config.slots() * (PacketQueue::kCapacity / 4) + config.held_syns_max;
+  const uint32_t workers = config.workers();
+  const uint32_t each = config.nic.rx_descriptors + config.nic.tx_descriptors + kInFlightInWorker +
+                        config.held_syns_max + (workers - 1) * static_cast<uint32_t>(kHandOverPackets / 4);
+  return workers * each + config.slots() * (PacketQueue::kCapacity / 4);
 }
 
 }  // namespace cheshire

@@ -16,6 +16,7 @@ uint32_t mark_on(const rte_mbuf* packet) {
 
 void compare_marks(const PacketBurst& burst, FlowMarkBoard& board, size_t worker) {
   for (uint16_t i = 0; i < burst.count; ++i) {
+    if (burst.steps[i] == Step::kHandedOver) continue;
     const uint32_t mark = mark_on(burst.packets[i]);
     if (burst.steps[i] == Step::kSegment) {
       const ServiceIndex service = burst.keys[i].service;

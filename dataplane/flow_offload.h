@@ -50,7 +50,7 @@ inline constexpr uint64_t kPinRuleMaxNs = kNsPerMs;
 inline constexpr uint64_t kPinIdleNs = 10 * kNsPerSecond;
 
 struct FlowOffloadOptions {
-  std::vector<uint16_t> queues = {0};
+  std::vector<uint16_t> queues = {0};  // receive queues, from 0: worker n polls queue n
   size_t rules_max = 4096;
   size_t pins_max = 1024;
 };
@@ -59,6 +59,7 @@ struct OffloadService {
   ServiceIndex index;
   be32 vip;
   be16 port;
+  uint16_t worker = 0;  // its owner; has the receive queue of that number, where the NIC has so many
   friend bool operator==(const OffloadService&, const OffloadService&) = default;
 };
 

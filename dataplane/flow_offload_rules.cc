@@ -8,13 +8,15 @@
 
 namespace cheshire {
 
+// To the queue of its owner, so that nothing has to be handed over; where the owner has none, to all.
 FlowRule FlowOffload::service_rule(const OffloadService& service) const {
+  const bool has_queue = service.worker < options_.queues.size();
   return {.match = FlowRule::Match::kService,
           .priority = kServicePriority,
           .vip = service.vip,
           .port = service.port,
           .mark = mark_of(service.index),
-          .queues = options_.queues};
+          .queues = has_queue ? std::vector<uint16_t>{options_.queues[service.worker]} : options_.queues};
 }
 
 Result<FlowRuleHandle> FlowOffload::create(const FlowRule& rule) {

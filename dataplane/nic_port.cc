@@ -5,9 +5,13 @@
 
 #include <rte_ethdev.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <string_view>
 #include <utility>
+
+#include "check.h"
 
 namespace cheshire {
 namespace {
@@ -26,6 +30,41 @@ Error ethdev_error(const char* what, uint16_t port_id, int code) {
                                          std::to_string(port_id) + ": " + std::strerror(-code)};
 }
 
+Error too_few_queues(const rte_eth_dev_info& info, uint16_t workers) {
+  return Error{ErrorCode::kLimit,
+               "nic: " + std::string(info.driver_name) + " has " + std::to_string(info.max_tx_queues) +
+                   " transmit queues, and each of the " + std::to_string(workers) +
+                   " workers needs one; take fewer eal.lcores, or give nic.device more queues "
+                   "(docs/config.md, \"Queues of a device\")"};
+}
+
+// Toeplitz over this key gives both directions of a connection one value: it repeats after 16 bits, so addresses, and
+// ports, may change places (Woo and Park, "Scalable TCP Session Monitoring with Symmetric Receive-side Scaling", 2012).
+constexpr size_t kRssKeyMax = 64;
+constexpr std::array<uint8_t, kRssKeyMax> symmetric_key() {
+  std::array<uint8_t, kRssKeyMax> key{};
+  for (size_t i = 0; i < key.size(); ++i) key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+  return key;
+}
+std::array<uint8_t, kRssKeyMax> g_symmetric_key =
+    symmetric_key();  // ethdev wants to write where it only reads
+
+// By addresses and ports, else by addresses. False: the device has no such hash, and spreads as it does.
+bool spread_by_flow(const rte_eth_dev_info& info, rte_eth_conf& conf) {
+  uint64_t by = info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_TCP;
+  if (by == 0) by = info.flow_type_rss_offloads & RTE_ETH_RSS_IPV4;
+  if (by == 0) return false;
+  conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+  conf.rx_adv_conf.rss_conf.rss_hf = by;
+  // A device that does not tell the size of its key takes none.
+  const bool takes_key = info.hash_key_size != 0 && info.hash_key_size <= kRssKeyMax;
+  if (takes_key) {
+    conf.rx_adv_conf.rss_conf.rss_key = g_symmetric_key.data();
+    conf.rx_adv_conf.rss_conf.rss_key_len = info.hash_key_size;
+  }
+  return takes_key;
+}
+
 }  // namespace
 
 Result<uint16_t> find_ethdev(const std::string& device) {
@@ -38,47 +77,62 @@ Result<uint16_t> find_ethdev(const std::string& device) {
 }
 
 Result<NicPort> NicPort::start(const NicPortOptions& options) {
+  const uint16_t id = options.port_id;
   rte_eth_dev_info info{};
-  if (int code = rte_eth_dev_info_get(options.port_id, &info); code != 0) {
-    return ethdev_error("reading the device's abilities", options.port_id, code);
+  if (int code = rte_eth_dev_info_get(id, &info); code != 0) {
+    return ethdev_error("reading the device's abilities", id, code);
   }
-  const bool checks = checksum_offload_is_sound(info);
+  if (options.workers > std::max<uint16_t>(info.max_tx_queues, 1))
+    return too_few_queues(info, options.workers);
+  NicPort port;
+  port.rx_queues_ = std::min(options.workers, std::max<uint16_t>(info.max_rx_queues, 1));
+  port.tx_queues_ = options.workers;
+  port.checks_checksums_ = checksum_offload_is_sound(info);
   rte_eth_conf conf{};
-  if (checks) conf.rxmode.offloads = kChecksumOffloads;
-  if (int code = rte_eth_dev_configure(options.port_id, 1, 1, &conf); code != 0) {
-    return ethdev_error("configuring one queue each way", options.port_id, code);
+  if (port.checks_checksums_) conf.rxmode.offloads = kChecksumOffloads;
+  const bool spreads = port.rx_queues_ > 1 && spread_by_flow(info, conf);
+  if (int code = rte_eth_dev_configure(id, port.rx_queues_, port.tx_queues_, &conf); code != 0) {
+    return ethdev_error("configuring its queues", id, code);
   }
+  port.port_id_ = id;
   uint16_t rx_descriptors = options.rx_descriptors;
   uint16_t tx_descriptors = options.tx_descriptors;
-  if (int code = rte_eth_dev_adjust_nb_rx_tx_desc(options.port_id, &rx_descriptors, &tx_descriptors);
-      code != 0) {
-    return ethdev_error("adjusting the number of descriptors", options.port_id, code);
+  if (int code = rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx_descriptors, &tx_descriptors); code != 0) {
+    return ethdev_error("adjusting the number of descriptors", id, code);
   }
   const auto socket = static_cast<unsigned>(SOCKET_ID_ANY);
-  if (int code = rte_eth_rx_queue_setup(options.port_id, 0, rx_descriptors, socket, nullptr, options.pool);
-      code != 0) {
-    return ethdev_error("setting up the receive queue", options.port_id, code);
+  for (uint16_t queue = 0; queue < port.rx_queues_; ++queue) {
+    if (int code = rte_eth_rx_queue_setup(id, queue, rx_descriptors, socket, nullptr, options.pool);
+        code != 0) {
+      return ethdev_error("setting up a receive queue", id, code);
+    }
   }
-  if (int code = rte_eth_tx_queue_setup(options.port_id, 0, tx_descriptors, socket, nullptr); code != 0) {
-    return ethdev_error("setting up the transmit queue", options.port_id, code);
+  for (uint16_t queue = 0; queue < port.tx_queues_; ++queue) {
+    if (int code = rte_eth_tx_queue_setup(id, queue, tx_descriptors, socket, nullptr); code != 0) {
+      return ethdev_error("setting up a transmit queue", id, code);
+    }
   }
-  if (int code = rte_eth_dev_start(options.port_id); code != 0) {
-    return ethdev_error("starting the port", options.port_id, code);
-  }
+  if (int code = rte_eth_dev_start(id); code != 0) return ethdev_error("starting the port", id, code);
   rte_ether_addr address{};
-  if (int code = rte_eth_macaddr_get(options.port_id, &address); code != 0) {
-    return ethdev_error("reading the MAC address", options.port_id, code);
+  if (int code = rte_eth_macaddr_get(id, &address); code != 0) {
+    return ethdev_error("reading the MAC address", id, code);
   }
-  MacAddress mac;
-  std::memcpy(mac.bytes.data(), address.addr_bytes, mac.bytes.size());
-  std::string description = std::string(info.driver_name) + ", rx " + std::to_string(rx_descriptors) +
-                            " and tx " + std::to_string(tx_descriptors) +
-                            " descriptors, checksums checked by " + (checks ? "the NIC" : "software");
-  return NicPort(options.port_id, mac, checks, std::move(description));
+  std::memcpy(port.mac_.bytes.data(), address.addr_bytes, port.mac_.bytes.size());
+  port.description_ = std::string(info.driver_name) + ", rx " + std::to_string(rx_descriptors) + " and tx " +
+                      std::to_string(tx_descriptors) + " descriptors, checksums checked by " +
+                      (port.checks_checksums_ ? "the NIC" : "software");
+  if (options.workers > 1) {
+    port.description_ += ", " + std::to_string(port.rx_queues_) + " rx queues";
+    if (port.rx_queues_ > 1) port.description_ += spreads ? " by symmetric RSS" : " as the driver spreads";
+    port.description_ += " for " + std::to_string(options.workers) + " workers";
+  }
+  return port;
 }
 
 NicPort::NicPort(NicPort&& other) noexcept
     : port_id_(std::exchange(other.port_id_, kClosed)),
+      rx_queues_(other.rx_queues_),
+      tx_queues_(other.tx_queues_),
       mac_(other.mac_),
       checks_checksums_(other.checks_checksums_),
       description_(std::move(other.description_)) {}
@@ -90,15 +144,32 @@ NicPort::~NicPort() {
   static_cast<void>(rte_eth_dev_close(port_id_));
 }
 
-uint16_t NicPort::receive(rte_mbuf** packets, uint16_t count) const {
-  return rte_eth_rx_burst(port_id_, 0, packets, count);
+std::vector<uint16_t> NicPort::rx_queue_numbers() const {
+  std::vector<uint16_t> numbers;
+  for (uint16_t queue = 0; queue < rx_queues_; ++queue) numbers.push_back(queue);
+  return numbers;
 }
 
-uint16_t NicPort::transmit(rte_mbuf** packets, uint16_t count) const {
-  return rte_eth_tx_burst(port_id_, 0, packets, count);
+NicQueue NicPort::queue(size_t worker) const {
+  CHECK(worker < tx_queues_);
+  NicQueue queue;
+  queue.port_id_ = port_id_;
+  queue.queue_ = static_cast<uint16_t>(worker);
+  queue.receives_ = worker < rx_queues_;
+  queue.checks_checksums_ = checks_checksums_;
+  queue.mac_ = mac_;
+  return queue;
 }
 
-ChecksumsKnownGood NicPort::checksums(const rte_mbuf* packet) const {
+uint16_t NicQueue::receive(rte_mbuf** packets, uint16_t count) const {
+  return receives_ ? rte_eth_rx_burst(port_id_, queue_, packets, count) : 0;
+}
+
+uint16_t NicQueue::transmit(rte_mbuf** packets, uint16_t count) const {
+  return rte_eth_tx_burst(port_id_, queue_, packets, count);
+}
+
+ChecksumsKnownGood NicQueue::checksums(const rte_mbuf* packet) const {
   if (!checks_checksums_) return {};
   return {.ipv4 = (packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD,
           .l4 = (packet->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD};

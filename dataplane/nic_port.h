@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The port that faces the clients: one ethdev with one queue each way, whatever its driver.
+// The port that faces the clients: one ethdev, whatever its driver, with a transmit queue for each worker, and a
+// receive queue for each as far as the NIC has them; the first workers get those. With several receive queues the NIC
+// spreads packets by a symmetric hash of addresses and ports, where it can (RSS), so that both directions of a
+// connection come to one queue; else as its driver does.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "dataplane/parse.h"
 #include "net.h"
@@ -21,6 +25,29 @@ struct NicPortOptions {
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   rte_mempool* pool = nullptr;  // buffers of received packets
+  uint16_t workers = 1;
+};
+
+// One worker's end of the port. Polled by that worker only; the port must outlive it.
+class NicQueue {
+ public:
+  // Nothing where the NIC has no receive queue for this worker.
+  [[nodiscard]] uint16_t receive(rte_mbuf** packets, uint16_t count) const;
+  // Takes the first `n` packets, which the caller gives away; the rest stay the caller's. Returns n.
+  [[nodiscard]] uint16_t transmit(rte_mbuf** packets, uint16_t count) const;
+  // What the NIC says about a received packet's checksums; nothing, of any, where it does not verify them.
+  [[nodiscard]] bool verifies_checksums() const { return checks_checksums_; }
+  [[nodiscard]] ChecksumsKnownGood checksums(const rte_mbuf* packet) const;
+  [[nodiscard]] const MacAddress& mac() const { return mac_; }
+
+ private:
+  friend class NicPort;
+  NicQueue() = default;
+  uint16_t port_id_ = 0;
+  uint16_t queue_ = 0;
+  bool receives_ = true;
+  bool checks_checksums_ = false;
+  MacAddress mac_;
 };
 
 class NicPort {
@@ -31,25 +58,22 @@ class NicPort {
   NicPort& operator=(NicPort&&) = delete;
   ~NicPort();  // stops and closes the port
 
-  // Worker only.
-  [[nodiscard]] uint16_t receive(rte_mbuf** packets, uint16_t count) const;
-  // Takes the first `n` packets, which the caller gives away; the rest stay the caller's. Returns n.
-  [[nodiscard]] uint16_t transmit(rte_mbuf** packets, uint16_t count) const;
-  // What the NIC says about a received packet's checksums; nothing, of any, where it does not verify them.
-  [[nodiscard]] bool verifies_checksums() const { return checks_checksums_; }
-  [[nodiscard]] ChecksumsKnownGood checksums(const rte_mbuf* packet) const;
-
+  // Of the worker with that number.
+  [[nodiscard]] NicQueue queue(size_t worker) const;
+  // 0, 1, 2 … of the workers that have one.
+  [[nodiscard]] std::vector<uint16_t> rx_queue_numbers() const;
   [[nodiscard]] const MacAddress& mac() const { return mac_; }
   [[nodiscard]] const std::string& description() const { return description_; }
 
  private:
-  NicPort(uint16_t port_id, MacAddress mac, bool checks, std::string description)
-      : port_id_(port_id), mac_(mac), checks_checksums_(checks), description_(std::move(description)) {}
+  NicPort() = default;
 
   static constexpr uint16_t kClosed = 0xffff;
-  uint16_t port_id_;
+  uint16_t port_id_ = kClosed;
+  uint16_t rx_queues_ = 1;
+  uint16_t tx_queues_ = 1;
   MacAddress mac_;
-  bool checks_checksums_;
+  bool checks_checksums_ = false;
   std::string description_;
 };
 

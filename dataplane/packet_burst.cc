@@ -127,12 +127,17 @@ void read_clients(PacketBurst& burst, const SteeringTable* table, const MacAddre
 
 }  // namespace
 
-void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicPort& nic) {
+void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicQueue& nic) {
   if (nic.verifies_checksums()) {
     return read_clients(burst, table, nic.mac(),
                         [&](const rte_mbuf* packet) { return nic.checksums(packet); });
   }
   read_clients(burst, table, nic.mac(), [](const rte_mbuf*) { return ChecksumsKnownGood{}; });
+}
+
+void read_handed_over(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac) {
+  read_clients(burst, table, nic_mac,
+               [](const rte_mbuf*) { return ChecksumsKnownGood{.ipv4 = true, .l4 = true}; });
 }
 
 void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index) {

@@ -28,7 +28,7 @@ struct rte_mbuf;
 
 namespace cheshire {
 
-class NicPort;
+class NicQueue;
 
 // What a turn costs whatever comes is shared by more packets than with the usual 32.
 inline constexpr uint16_t kBurst = 64;
@@ -39,6 +39,7 @@ enum class Step : uint8_t {
   kAnswerEcho,  // a ping of one of our VIPs
   kNoService,   // TCP to a VIP, but to no service's port
   kSegment,     // TCP in a service: look its flow up
+  kHandedOver,  // was a segment, of a service that another worker owns: it is not ours any more
 };
 
 struct PacketBurst {
@@ -53,7 +54,9 @@ struct PacketBurst {
 };
 
 // `table`: nullptr before the first one came; then everything is for nobody.
-void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicPort& nic);
+void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicQueue& nic);
+// Likewise, of what another worker has read before: its checksums are right.
+void read_handed_over(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac);
 // A guest of that service may speak from its own MAC, address and port only.
 void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index);
 void look_up(PacketBurst& burst, FlowTable& flows);

@@ -19,7 +19,7 @@ constexpr size_t kStuckLooks = 16;
 
 Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
     : options_(options),
-      nic_(*links.nic),
+      nic_(links.nic->queue(options.number)),
       marks_(links.marks),
       steering_(*links.steering),
       port_messages_(*links.port_messages),
@@ -32,7 +32,12 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       flows_(options.config.flows_max, options.flow_hash_key),
       hold_(options.services, options.held_syns_max),
       slots_(options.slots),
-      fresh_(options.slots) {
+      fresh_(options.slots),
+      hand_over_(links.hand_over) {
+  if (hand_over_ != nullptr) {
+    batches_.resize(hand_over_->workers());
+    incoming_ = hand_over_->rings_to(options.number);
+  }
   for (auto* slots : {&polled_, &hot_, &stuck_, &touched_}) slots->reserve(options.slots);
   // An instance is swept when its port dies, or when it leaves the table; its successor may be, too, before
   // the first sweep is over.
@@ -54,13 +59,19 @@ Worker::~Worker() {
     for (HeldSyn* syn = hold_.first_offered(service); syn != nullptr; syn = hold_.next(syn)) release(syn);
   }
   for (uint16_t i = 0; i < to_clients_count_; ++i) drop(to_clients_[i], DropReason::k_shutdown);
+  for (SpscRing<rte_mbuf*>* ring : incoming_) {
+    for (rte_mbuf* packet = nullptr; ring->pop(packet); drop(packet, DropReason::k_shutdown)) {
+      board_.worker.taken_over.increment();
+    }
+  }
   free_sent();
 }
 
 bool Worker::turn(uint64_t now_ns) {
   now_ns_ = now_ns;
   board_.worker.turns.increment();
-  const bool clients_came = receive_from_clients();
+  bool clients_came = receive_from_clients();
+  if (!incoming_.empty() && receive_from_workers()) clients_came = true;
   const bool busy = receive_from_guests(clients_came) || clients_came;
   flush_to_guests();
   transmit();

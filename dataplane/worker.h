@@ -12,6 +12,10 @@
 // comes from three places, all read without waiting: the steering table (control thread), port messages (the
 // thread that watches vhost-user), the packets. What it tells goes to the load board and the load ring.
 //
+// There may be several workers. They share nothing but what is read only: a service has one worker, its owner, and the
+// owner alone has its flows, its instances and their ports. A packet that came to another worker's receive queue is
+// handed over as it is (hand_over.h), and the owner treats it as if it had received it.
+//
 // Each packet that comes in leaves in exactly one way: forwarded, answered, queued or held, or dropped with a
 // reason (load_board.h states the sum, tests/packets checks it).
 //
@@ -40,6 +44,7 @@
 #include "dataplane/chooser.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/guest_port.h"
+#include "dataplane/hand_over.h"
 #include "dataplane/hold_queue.h"
 #include "dataplane/nic_port.h"
 #include "dataplane/packet_burst.h"
@@ -83,10 +88,11 @@ struct WorkerOptions {
 struct WorkerLinks {
   NicPort* nic;
   Published<SteeringTable>* steering;
-  SpscRing<PortMessage>* port_messages;  // producer: the vhost-user thread
-  SpscRing<LoadRecord>* load_ring;       // consumer: the control thread
+  SpscRing<PortMessage>* port_messages;  // of this worker; producer: the vhost-user thread
+  SpscRing<LoadRecord>* load_ring;       // of this worker; consumer: the control thread
   LoadBoard* board;
   FlowMarkBoard* marks = nullptr;  // nullptr: the NIC sets none
+  HandOver* hand_over = nullptr;   // to and from the other workers; nullptr: there are none
   Doorbell* doorbell = nullptr;    // of the control thread, where it naps: rung for edges
 };
 
@@ -136,6 +142,7 @@ class Worker {
     FlowKey timed;                // whose handshake is being timed,
     uint64_t timed_since_ns = 0;  // … since its SYN was given to the instance; 0: none is
     uint64_t consumed = 0;        // of its ring, at the last publication
+    PortMessage up;               // that told of `port`
 
     // There is an instance; on standby its port may be down for a while.
     [[nodiscard]] bool exists() const { return generation.value != 0 && !dead; }
@@ -217,6 +224,14 @@ class Worker {
   void asks(SlotIndex index, SlotState& slot);
   void heard(SlotIndex index, SlotState& slot);
 
+  // worker_hand_over.cc
+  [[nodiscard]] bool is_mine(ServiceIndex service) const {
+    return table_->value.service(service).worker == options_.number;
+  }
+  void hand_over_foreign();
+  bool receive_from_workers();
+  void drop_astray();
+
   // worker_from_guest.cc
   bool receive_from_guests(bool clients_came);
   [[nodiscard]] bool take_from_guest(SlotIndex index, SlotState& slot);
@@ -254,7 +269,7 @@ class Worker {
 
   // worker_table.cc: what changes from outside, and what time brings
   void take_steering_table();
-  void take_slot(SlotIndex index, const SteeringSlot& wanted);
+  void take_slot(SlotIndex index, const SteeringSlot& listed);
   void take_port_messages();
   void begin_instance(SlotIndex index, const SteeringSlot& wanted);
   void begin_sweep(InstanceId instance);
@@ -284,7 +299,7 @@ class Worker {
   [[nodiscard]] HeldSyn* held_syn_of(const FlowEntry& flow) { return hold_.at(flow.guest_next); }
 
   const WorkerOptions options_;
-  NicPort& nic_;
+  const NicQueue nic_;
   FlowMarkBoard* const marks_;
   Published<SteeringTable>& steering_;
   SpscRing<PortMessage>& port_messages_;
@@ -316,6 +331,14 @@ class Worker {
   std::vector<Sweep> sweeps_;
 
   PacketBurst burst_;
+  // With several workers: packets of the burst at hand for each of them, and the rings that they come by.
+  struct Batch {
+    uint16_t count = 0;
+    std::array<rte_mbuf*, kBurst> packets;
+  };
+  HandOver* const hand_over_;
+  std::vector<Batch> batches_;
+  std::vector<SpscRing<rte_mbuf*>*> incoming_;
   std::array<rte_mbuf*, 4 * kBurst> sent_{};  // copied into guests' rings, to be freed together
   uint32_t sent_count_ = 0;
   uint32_t idle_turns_ = 0;  // in a row

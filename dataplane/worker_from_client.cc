@@ -45,6 +45,7 @@ bool Worker::receive_from_clients() {
   if (burst_.count == 0) return false;
   board_.worker.nic_rx_packets.add(burst_.count);
   read_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_);
+  if (hand_over_ != nullptr) hand_over_foreign();
   if (marks_ != nullptr) compare_marks(burst_, *marks_, options_.number);
   look_up(burst_, flows_);
   act_on_clients();
@@ -102,6 +103,8 @@ void Worker::act_on_clients() {
   switch (burst_.steps[i]) {
     case Step::kSegment:
       break;  // not here
+    case Step::kHandedOver:
+      break;  // not ours any more
     case Step::kDrop:
       return drop(packet, parsed.reason);
     case Step::kNoService:

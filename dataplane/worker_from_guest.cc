@@ -118,7 +118,8 @@ void Worker::act_on_guest(SlotIndex index) {
         queue_to_guest(index, packet);
         break;
       case Step::kDrop:
-      case Step::kAnswerEcho:  // for clients only
+      case Step::kHandedOver:  // for clients only, as
+      case Step::kAnswerEcho:
       case Step::kNoService:
         board_.slot(index).drops.increment();
         drop(packet, parsed.reason);

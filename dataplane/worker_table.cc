@@ -45,7 +45,10 @@ void Worker::take_steering_table() {
   steering_.pass(options_.number, table_version_);
 }
 
-void Worker::take_slot(SlotIndex index, const SteeringSlot& wanted) {
+void Worker::take_slot(SlotIndex index, const SteeringSlot& listed) {
+  // What another worker owns is nobody here.
+  const bool mine = listed.generation.value != 0 && is_mine(listed.service);
+  const SteeringSlot wanted = mine ? listed : SteeringSlot{};
   SlotState& slot = slots_[index.value];
   if (!(slot.generation == wanted.generation)) {
     if (slot.generation.value != 0) end_instance(index);
@@ -119,11 +122,9 @@ void Worker::take_port_messages() {
     SlotState& slot = slots_[message.slot];
     changed = true;
     if (message.kind == PortMessage::Kind::kUp) {
+      // Told to all workers; the slot's row is written by its owner.
       slot.port = message.port;
-      SlotLoad& load = board_.slot(index);
-      load.connected_ns.set(message.connected_ns);
-      load.ring_up_ns.set(message.ring_up_ns);
-      load.messages_ns.set(message.messages_ns);
+      slot.up = message;
       attach_if_expected(index);
       continue;
     }
@@ -154,7 +155,11 @@ void Worker::port_down(SlotIndex index) {
 void Worker::attach_if_expected(SlotIndex index) {
   SlotState& slot = slots_[index.value];
   if (!slot.alive()) return;
-  board_.slot(index).attached_generation.publish(slot.generation.value);
+  SlotLoad& load = board_.slot(index);
+  load.connected_ns.set(slot.up.connected_ns);
+  load.ring_up_ns.set(slot.up.ring_up_ns);
+  load.messages_ns.set(slot.up.messages_ns);
+  load.attached_generation.publish(slot.generation.value);
   tell(LoadEdge::kAttached, slot.service, index);
 }
 
@@ -186,6 +191,7 @@ void Worker::begin_sweep(InstanceId instance) {
   // finished at once, which takes as long as it takes.
   while (sweeps_.size() == sweeps_.capacity()) advance_sweeps();
   sweeps_.push_back({instance, 0});
+  board_.worker.sweeps_begun.increment();
 }
 
 void Worker::advance_sweeps() {
@@ -200,6 +206,8 @@ void Worker::advance_sweeps() {
   if (sweep.cursor != 0) return;
   board_.slot(sweep.instance.slot).swept_generation.publish(sweep.instance.generation.value);
   sweeps_.erase(sweeps_.begin());
+  // After the last word on that slot's row.
+  board_.worker.sweeps_done.publish(board_.worker.sweeps_done.get() + 1);
 }
 
 // The instance of this flow is gone.

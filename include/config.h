@@ -22,7 +22,7 @@ namespace cheshire {
 
 // eal: what DPDK is started with
 struct EalConfig {
-  uint32_t lcore = 0;                  // CPU of the polling worker
+  std::vector<uint32_t> lcores = {0};  // CPU of each polling worker; several may share one
   uint64_t memory_bytes = 256 * kMiB;  // packet memory, from hugepages unless `hugepages: false`
   bool hugepages = true;
   friend bool operator==(const EalConfig&, const EalConfig&) = default;
@@ -112,6 +112,9 @@ struct HealthConfig {
   friend bool operator==(const HealthConfig&, const HealthConfig&) = default;
 };
 
+// Value of ServiceConfig::worker: in turn, by the service's index.
+inline constexpr uint32_t kAnyWorker = 0xffffffff;
+
 struct ServiceConfig {
   std::string name;
   // A reload found it gone: its flows end in peace, nobody new is served. Without a name: so are its flows,
@@ -122,6 +125,7 @@ struct ServiceConfig {
   be32 guest_ip;  // guest; the same as listen unless mapped
   be16 guest_port;
   uint32_t image = 0;  // index into Config::images
+  uint32_t worker = kAnyWorker;
   uint32_t instances_min = 0;
   uint32_t instances_max = 1;
   uint32_t shells = 0;   // kept prepared, not one guest instruction run; within instances_max
@@ -171,6 +175,14 @@ struct Config {
   SpareConfig spare;
   std::vector<ImageConfig> images;
   std::vector<ServiceConfig> services;
+
+  [[nodiscard]] uint16_t workers() const { return static_cast<uint16_t>(eal.lcores.size()); }
+  // The one place that says which worker owns a service, and with it its instances and flows. By index, which a
+  // service keeps for as long as one of its flows may live.
+  [[nodiscard]] uint16_t worker_of(ServiceIndex index) const {
+    const uint32_t wanted = services[index.value].worker;
+    return static_cast<uint16_t>(wanted == kAnyWorker ? index.value % eal.lcores.size() : wanted);
+  }
 
   // Instances that may run at once, over all services: each needs a slot.
   [[nodiscard]] uint32_t instances_most() const {

@@ -54,6 +54,8 @@ namespace cheshire {
   X(source_rate, "a SYN to be refused, from an address refused too often")      \
   X(refusal_done, "a segment of a stateless refusal that needs no answer")      \
   X(challenge_passed, "a reset that proves the address of a challenged client") \
+  X(hand_over_full, "the worker that owns its service is too far behind")       \
+  X(hand_over_astray, "its service changed its worker while it was on its way") \
   X(shutdown, "held when the daemon ended")
 
 enum class DropReason : uint8_t {

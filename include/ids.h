@@ -41,6 +41,7 @@ struct InstanceId {
 // (docs/architecture.md, "Limits"); a few are left for the library itself.
 inline constexpr uint16_t kSlotsMax = 500;
 inline constexpr uint16_t kServicesMax = 1000;
+inline constexpr uint16_t kWorkersMax = 16;
 // Of a slot that no service has.
 inline constexpr ServiceIndex kNobodys{0xffff};
 

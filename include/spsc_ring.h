@@ -15,10 +15,12 @@
 // Full is a normal case: push() returns false, the caller counts it and goes on.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -49,6 +51,18 @@ class SpscRing {
     return true;
   }
 
+  // producer only: as many as there is room for, the first ones; returns how many. One word to the consumer for all.
+  [[nodiscard]] size_t push_some(std::span<const T> items) {
+    const uint64_t tail = tail_.load(std::memory_order_relaxed);
+    if (capacity() - (tail - head_seen_) < items.size()) {
+      head_seen_ = head_.load(std::memory_order_acquire);  // partner: the release in pop()
+    }
+    const size_t count = std::min<size_t>(items.size(), capacity() - (tail - head_seen_));
+    for (size_t i = 0; i < count; ++i) items_[(tail + i) & mask_] = items[i];
+    if (count != 0) tail_.store(tail + count, std::memory_order_release);  // partner: the acquire in pop()
+    return count;
+  }
+
   // consumer only
   [[nodiscard]] bool pop(T& item) {
     const uint64_t head = head_.load(std::memory_order_relaxed);
@@ -59,6 +73,18 @@ class SpscRing {
     item = items_[head & mask_];
     head_.store(head + 1, std::memory_order_release);  // partner: the acquire in push()
     return true;
+  }
+
+  // consumer only: as many as there are and `into` has room for; returns how many
+  [[nodiscard]] size_t pop_some(std::span<T> into) {
+    const uint64_t head = head_.load(std::memory_order_relaxed);
+    if (tail_seen_ - head < into.size()) {
+      tail_seen_ = tail_.load(std::memory_order_acquire);  // partner: the release in push()
+    }
+    const size_t count = std::min<size_t>(into.size(), tail_seen_ - head);
+    for (size_t i = 0; i < count; ++i) into[i] = items_[(head + i) & mask_];
+    if (count != 0) head_.store(head + count, std::memory_order_release);  // partner: the acquire in push()
+    return count;
   }
 
   // consumer only; false at once after a push that happened before

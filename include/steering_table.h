@@ -43,6 +43,7 @@ struct SteeringSlot {
 struct SteeringService {
   be32 vip;
   be16 port;
+  uint16_t worker = 0;  // that has its flows and its instances: Config::worker_of()
   be32 guest_ip;
   be16 guest_port;
   be32 gateway_ip;  // a neighbour of the guest that nobody is: our probes come from there; none: no probes

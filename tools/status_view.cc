@@ -143,6 +143,8 @@ std::string workers_view(const Json& workers) {
                    {"nic_tx_packets", "nic tx"},
                    {"packets_to_guest", "to guest"},
                    {"packets_from_guest", "from guest"},
+                   {"handed_over", "handed over"},
+                   {"taken_over", "taken over"},
                    {"generated", "generated"},
                    {"drops", "drops"},
                    {"held", "held"},

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -21,6 +22,8 @@
 
 namespace cheshire {
 namespace {
+
+constexpr uint64_t kCpuMax = 1023;
 
 // Everything that a check looks at and reports to.
 struct Checked {
@@ -210,12 +213,51 @@ void check_limits(const Checked& checked, ServiceConfig& service, const std::str
   }
 }
 
+// Of each worker the CPU that it runs on.
+void check_workers(const Checked& checked) {
+  Config& config = checked.draft.config;
+  const std::vector<std::string>& wanted = checked.draft.lcores;
+  if (!checked.places.given("eal.lcore")) return;  // one worker, as by default
+  if (!checked.places.usable("eal.lcore")) return;
+  if (wanted.empty()) return checked.error("eal.lcore", "is empty; write the CPU of each worker");
+  config.eal.lcores.clear();
+  bool shared = false;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const Result<uint64_t> cpu = parse_count(wanted[i]);
+    if (!cpu.ok() || cpu.value() > kCpuMax) {
+      const std::string place = wanted.size() == 1 ? "" : "[" + std::to_string(i) + "]";
+      checked.error("eal.lcore" + place,
+                    in_quotes(wanted[i]) + " is no CPU; write a number from 0 to " + std::to_string(kCpuMax));
+      continue;
+    }
+    const auto number = static_cast<uint32_t>(cpu.value());
+    shared |=
+        std::find(config.eal.lcores.begin(), config.eal.lcores.end(), number) != config.eal.lcores.end();
+    config.eal.lcores.push_back(number);
+  }
+  if (shared && checked.places.usable("worker.idle_sleep") && config.worker.idle_sleep_ns == 0) {
+    checked.warning("eal.lcore",
+                    "several workers share a CPU, and none of them ever sleeps: they take turns at the "
+                    "kernel's pace; set worker.idle_sleep");
+  }
+}
+
+void check_owner(const Checked& checked, const ServiceConfig& service, const std::string& path) {
+  const uint32_t workers = checked.draft.config.workers();
+  if (service.worker == kAnyWorker || !checked.usable(path + ".worker", "eal.lcore")) return;
+  if (service.worker < workers) return;
+  checked.error(path + ".worker", "there is no worker " + std::to_string(service.worker) +
+                                      ": eal.lcore makes " + std::to_string(workers) +
+                                      ", numbered from 0; write a smaller number or auto");
+}
+
 void check_services(const Checked& checked) {
   uint64_t slots = 0;
   for (ServiceDraft& draft : checked.draft.services) {
     const std::string path = "services." + draft.config.name;
     check_guest_address(checked, draft.config, path);
     check_limits(checked, draft.config, path);
+    check_owner(checked, draft.config, path);
     check_policies(draft, path, checked.places, checked.problems);
     if (checked.places.usable(path + ".instances.max")) slots += draft.config.instances_max;
   }
@@ -258,6 +300,7 @@ Config finish_config(ConfigDraft draft, const KeyPlaces& places, const FileCheck
   const Checked checked{draft, places, problems};
   check_socket_path(checked);
   check_not_empty(checked);
+  check_workers(checked);
   check_images(checked, files);
   resolve_image_names(checked);
   check_services(checked);

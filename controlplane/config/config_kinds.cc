@@ -202,6 +202,10 @@ Result<void> read(const EndpointValue& value, const std::string& text) {
 
 // Lists and maps are read by ConfigReader; here comes a scalar in their place.
 Result<void> read(const TextListValue& value, const std::string& text) {
+  if (value.or_one) {
+    value.into->push_back(text);
+    return {};
+  }
   return invalid(in_quotes(text) + " is a single value; write " + value.form);
 }
 

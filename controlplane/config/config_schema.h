@@ -38,7 +38,8 @@ struct ServiceDraft {
   std::deque<PolicyDraft> policies;  // stable addresses
 };
 struct ConfigDraft {
-  Config config;                   // without images and services
+  Config config;  // without images, services and lcores
+  std::vector<std::string> lcores;
   std::deque<ImageConfig> images;  // stable addresses: the keys point into them
   std::deque<ServiceDraft> services;
 };
@@ -85,7 +86,8 @@ struct Key;
 struct TextListValue {
   std::vector<std::string>* into;
   size_t max;
-  const char* form;  // of the whole list
+  const char* form;     // of the whole list
+  bool or_one = false;  // a single value is a list of one
 };
 struct MapListValue {
   size_t max;

@@ -72,7 +72,7 @@ services:
   EXPECT_EQ(config.runtime_dir, "/run/other");
   EXPECT_EQ(config.log_level, "debug");
   EXPECT_EQ(config.held_syns_max, 5000u);
-  EXPECT_EQ(config.eal.lcore, 1u);
+  EXPECT_EQ(config.eal.lcores, std::vector<uint32_t>{1});
   EXPECT_EQ(config.eal.memory_bytes, 64 * kMiB);
   EXPECT_FALSE(config.eal.hugepages);
   EXPECT_EQ(config.nic.device, "0000:03:00.0");

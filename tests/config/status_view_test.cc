@@ -46,8 +46,8 @@ instance    state   tier    pid     age    memory     cpu  in flight  limit  ope
 hello/0#17  active  shell  1234  61.5 s  57.0 KiB  1.25 s          3     16       -              -                -               -                 -      -
 
 WORKERS
-worker      turns  nic rx  nic tx  to guest  from guest  generated  drops  held  flows
-0       1 234 567       -       -         -           -          -      -     -      3
+worker      turns  nic rx  nic tx  to guest  from guest  handed over  taken over  generated  drops  held  flows
+0       1 234 567       -       -         -           -            -           -          -      -     -      3
 
 DROPS
 reason             packets

@@ -51,8 +51,8 @@ std::optional<DriverEvent> ControlStage::Overheard::next_event() {
 
 ControlStage::ControlStage(Config config, const std::string& trace_file)
     : config_(std::move(config)),
-      board_(config_.slots(), config_.services_made()),
-      steering_(std::make_unique<Published<SteeringTable>>(1)),
+      board_(config_.slots(), config_.services_made(), config_.workers()),
+      steering_(std::make_unique<Published<SteeringTable>>(config_.workers())),
       slots_(config_.slots()) {
   spdlog::set_level(spdlog::level::off);
   if (!trace_file.empty()) {
@@ -127,7 +127,7 @@ void ControlStage::worker_turn() {
     slot.role = role;
     load(index).attached_generation.publish(is_attached(index) ? slot.listed.value : 0);
   }
-  steering_->pass(0, table.version);
+  for (size_t reader = 0; reader < config_.workers(); ++reader) steering_->pass(reader, table.version);
 }
 
 bool ControlStage::is_attached(uint16_t index) const {

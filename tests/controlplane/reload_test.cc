@@ -129,7 +129,7 @@ TEST(Reload, what_cannot_change_is_named_and_nothing_changes) {
   file.name = "other";
   file.worker.flows_max = 1024;
   file.nic.device = "net_null1";
-  file.eal.lcore = 7;
+  file.eal.lcores = {7};
   file.services[0].port = be16(81);
   file.services[0].instances_max = 1;
   file.images[0].driver = DriverKind::kQemu;

@@ -81,15 +81,22 @@ Dpdk::Dpdk() : runtime_dir_(make_runtime_dir()) {
 
   pool_ = rte_pktmbuf_pool_create("packets", kPackets, 32, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool_ != nullptr);
-  to_nic_ = rte_ring_create("to_nic", kWireFrames, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  from_nic_ = rte_ring_create("from_nic", kWireFrames, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
-  CHECK(to_nic_ != nullptr && from_nic_ != nullptr);
-  const int port = rte_eth_from_rings("wire", &to_nic_, 1, &from_nic_, 1, 0);
+  const auto make_ring = [](const std::string& name) {
+    rte_ring* ring = rte_ring_create(name.c_str(), kWireFrames, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    CHECK(ring != nullptr);
+    return ring;
+  };
+  for (uint16_t queue = 0; queue < kQueues; ++queue) {
+    to_nic_[queue] = make_ring("to_nic_" + std::to_string(queue));
+    from_nic_[queue] = make_ring("from_nic_" + std::to_string(queue));
+  }
+  const int port = rte_eth_from_rings("wire", to_nic_.data(), kQueues, from_nic_.data(), kQueues, 0);
   CHECK(port >= 0);
   auto nic = NicPort::start({.port_id = static_cast<uint16_t>(port),
                              .rx_descriptors = kWireFrames,
                              .tx_descriptors = kWireFrames,
-                             .pool = pool_});
+                             .pool = pool_,
+                             .workers = kQueues});
   CHECK(nic.ok());
   nic_ = std::make_unique<NicPort>(std::move(nic).value());
 }
@@ -105,7 +112,7 @@ uint32_t Dpdk::packets_in_use() const {
   return rte_mempool_in_use_count(pool_);
 }
 
-bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at, uint32_t mark) {
+bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at, uint32_t mark, size_t queue) {
   Bytes renamed(frame.begin(), frame.end());
   rename_mac(renamed, 0, kNicMac, nic_->mac());
   rte_mbuf* packet = rte_pktmbuf_alloc(pool_);
@@ -122,15 +129,20 @@ bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at, uint32_t
     packet->ol_flags |= RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID;
     packet->hash.fdir.hi = mark;
   }
-  if (rte_ring_enqueue(to_nic_, packet) == 0) return true;
+  if (rte_ring_enqueue(to_nic_[queue], packet) == 0) return true;
   rte_pktmbuf_free(packet);
   return false;
 }
 
 std::vector<Bytes> Dpdk::take_from_wire() {
   std::vector<Bytes> frames;
+  for (rte_ring* ring : from_nic_) take_from(ring, frames);
+  return frames;
+}
+
+void Dpdk::take_from(rte_ring* ring, std::vector<Bytes>& frames) {
   void* item = nullptr;
-  while (rte_ring_dequeue(from_nic_, &item) == 0) {
+  while (rte_ring_dequeue(ring, &item) == 0) {
     auto* packet = static_cast<rte_mbuf*>(item);
     CHECK(packet->nb_segs == 1 && packet->pkt_len == packet->data_len);
     const auto* bytes = rte_pktmbuf_mtod(packet, const uint8_t*);
@@ -139,7 +151,6 @@ std::vector<Bytes> Dpdk::take_from_wire() {
     rename_arp_sender(frames.back(), nic_->mac());
     rte_pktmbuf_free(packet);
   }
-  return frames;
 }
 
 Dpdk::NoPackets::NoPackets() {

@@ -39,35 +39,33 @@ WorkerTest::WorkerTest(const Setup& setup)
       slots_(kSlots),
       guests_(kSlots),
       generations_(kSlots),
-      board_(std::make_unique<LoadBoard>(kSlots, services_.size())),
-      marks_(std::make_unique<FlowMarkBoard>(services_.size())),
-      load_ring_(std::make_unique<SpscRing<LoadRecord>>(setup.load_records)),
-      port_messages_(std::make_unique<SpscRing<PortMessage>>(64)),
-      steering_(std::make_unique<Published<SteeringTable>>(1)),
-      worker_(std::make_unique<Worker>(WorkerOptions{.number = 0,
-                                                     .slots = kSlots,
-                                                     .services = services_.size(),
-                                                     .held_syns_max = setup.held_syns_max,
-                                                     .config = setup.worker,
-                                                     .flow_hash_key = {},
-                                                     .pool = Dpdk::get().pool()},
-                                       WorkerLinks{.nic = &Dpdk::get().nic(),
-                                                   .steering = steering_.get(),
-                                                   .port_messages = port_messages_.get(),
-                                                   .load_ring = load_ring_.get(),
-                                                   .board = board_.get(),
-                                                   .marks = marks_.get()})) {
+      board_(std::make_unique<LoadBoard>(kSlots, services_.size(), setup.workers)),
+      marks_(std::make_unique<FlowMarkBoard>(services_.size(), setup.workers)),
+      steering_(std::make_unique<Published<SteeringTable>>(setup.workers)),
+      workers_(std::make_unique<WorkerGroup>(WorkerGroupOptions{.workers = setup.workers,
+                                                                .each = {.slots = kSlots,
+                                                                         .services = services_.size(),
+                                                                         .held_syns_max = setup.held_syns_max,
+                                                                         .config = setup.worker,
+                                                                         .flow_hash_key = {},
+                                                                         .pool = Dpdk::get().pool()},
+                                                                .load_records = setup.load_records},
+                                             WorkerGroupLinks{.nic = &Dpdk::get().nic(),
+                                                              .steering = steering_.get(),
+                                                              .board = board_.get(),
+                                                              .marks = marks_.get()})) {
   CHECK(Dpdk::get().packets_in_use() == 0);
+  service(kApi).worker = setup.workers > 1 ? 1 : 0;
   publish();
 }
 
 WorkerTest::~WorkerTest() = default;
 
 void WorkerTest::TearDown() {
-  run();
+  if (workers_ != nullptr) run();
   static_cast<void>(take_from_wire());
-  EXPECT_EQ(board_->worker(0).nic_rx_packets.get(), frames_from_clients_);
-  EXPECT_EQ(board_->worker(0).nic_tx_packets.get(), frames_to_clients_);
+  EXPECT_EQ(board_->sum(&WorkerLoad::nic_rx_packets), frames_from_clients_);
+  EXPECT_EQ(board_->sum(&WorkerLoad::nic_tx_packets), frames_to_clients_);
   uint64_t given = 0;
   uint64_t sent = 0;
   for (const auto* guests : {&guests_, &former_guests_}) {
@@ -77,13 +75,13 @@ void WorkerTest::TearDown() {
       sent += guest->packets_sent();
     }
   }
-  EXPECT_EQ(board_->worker(0).packets_to_guest.get(), given);
-  EXPECT_EQ(board_->worker(0).packets_from_guest.get(), sent);
+  EXPECT_EQ(board_->sum(&WorkerLoad::packets_to_guest), given);
+  EXPECT_EQ(board_->sum(&WorkerLoad::packets_from_guest), sent);
   end_worker();
 }
 
 void WorkerTest::end_worker() {
-  worker_.reset();
+  workers_.reset();
   static_cast<void>(take_from_wire());
   EXPECT_EQ(Dpdk::get().packets_in_use(), 0U) << "packet buffers are lost";
 }
@@ -92,7 +90,7 @@ void WorkerTest::end_worker() {
 
 void WorkerTest::put(const Bytes& frame, size_t split_at, uint32_t mark) {
   // More than fits on the wire at once: let the worker take some.
-  while (!Dpdk::get().put_on_wire(frame, split_at, mark)) turn();
+  while (!Dpdk::get().put_on_wire(frame, split_at, mark, queue_)) turn();
   ++frames_from_clients_;
 }
 
@@ -136,13 +134,21 @@ void WorkerTest::GuestSide::has_buffers(size_t count) {
 
 // --- the control plane ---
 
-void WorkerTest::publish() {
+void WorkerTest::steering_publishes() {
   steering_->publish(SteeringTable(services_, slots_));
+}
+
+void WorkerTest::publish() {
+  steering_publishes();
   run();
 }
 
 void WorkerTest::expects(uint16_t slot) {
-  slots_[slot] = {{++generations_[slot].value}, slot < 3 ? kWeb.index : kApi.index, SlotRole::kAccepting};
+  has_slot(slot, slot < 3 ? kWeb : kApi);
+}
+
+void WorkerTest::has_slot(uint16_t slot, const ServiceWords& service) {
+  slots_[slot] = {{++generations_[slot].value}, service.index, SlotRole::kAccepting};
   if (guests_[slot] != nullptr) former_guests_.push_back(std::move(guests_[slot]));
   guests_[slot] = std::make_unique<Guest>();
   publish();
@@ -176,16 +182,20 @@ void WorkerTest::refuses(const ServiceWords& words, bool refuse) {
 // --- the thread that watches vhost-user ---
 
 void WorkerTest::sends_port_up(uint16_t slot) {
-  CHECK(port_messages_->push({.kind = PortMessage::Kind::kUp,
-                              .slot = slot,
-                              .port = guests_[slot].get(),
-                              .connected_ns = now_ns_ - 30,
-                              .ring_up_ns = now_ns_ - 10,
-                              .messages_ns = 7}));
+  for (SpscRing<PortMessage>* ring : workers_->port_messages()) {
+    CHECK(ring->push({.kind = PortMessage::Kind::kUp,
+                      .slot = slot,
+                      .port = guests_[slot].get(),
+                      .connected_ns = now_ns_ - 30,
+                      .ring_up_ns = now_ns_ - 10,
+                      .messages_ns = 7}));
+  }
 }
 
 void WorkerTest::sends_port_down(uint16_t slot) {
-  CHECK(port_messages_->push({.kind = PortMessage::Kind::kDown, .slot = slot}));
+  for (SpscRing<PortMessage>* ring : workers_->port_messages()) {
+    CHECK(ring->push({.kind = PortMessage::Kind::kDown, .slot = slot}));
+  }
 }
 
 void WorkerTest::comes_up(uint16_t slot) {
@@ -194,10 +204,10 @@ void WorkerTest::comes_up(uint16_t slot) {
 }
 
 void WorkerTest::dies(uint16_t slot) {
-  const uint64_t before = worker_->downs_acknowledged();
+  const uint64_t before = downs_acknowledged();
   sends_port_down(slot);
   run();
-  EXPECT_EQ(worker_->downs_acknowledged(), before + 1);
+  EXPECT_EQ(downs_acknowledged(), before + 1);
   guests_[slot]->is_gone();
 }
 
@@ -228,9 +238,15 @@ void WorkerTest::opens(const Flow& flow, uint16_t slot) {
 
 // --- time ---
 
-bool WorkerTest::turn() {
-  const bool busy = worker_->turn(now_ns_);
+bool WorkerTest::turn_of(size_t number) {
+  const bool busy = worker(number).turn(now_ns_);
   check_sum();
+  return busy;
+}
+
+bool WorkerTest::turn() {
+  bool busy = false;
+  for (size_t number = 0; number < workers_->size(); ++number) busy |= turn_of(number);
   return busy;
 }
 
@@ -239,6 +255,8 @@ void WorkerTest::run() {
   while (turn()) CHECK(++turns < kTurnsMax);
   turn();
   turn();
+  EXPECT_EQ(board_->sum(&WorkerLoad::handed_over), board_->sum(&WorkerLoad::taken_over))
+      << "none lies in a ring";
 }
 
 void WorkerTest::advance(uint64_t ns) {
@@ -249,22 +267,26 @@ void WorkerTest::advance(uint64_t ns) {
 // --- what the worker says ---
 
 void WorkerTest::check_sum() {
-  const WorkerLoad& load = board_->worker(0);
-  uint64_t dropped = 0;
-  for (const Counter& drop : load.drops) dropped += drop.get();
-  const uint64_t in = load.nic_rx_packets.get() + load.packets_from_guest.get() + load.generated.get();
-  const uint64_t out = load.nic_tx_packets.get() + load.packets_to_guest.get() + dropped;
-  EXPECT_EQ(in, out + load.held_packets.get())
-      << "nic_rx " << load.nic_rx_packets.get() << " + from_guest " << load.packets_from_guest.get()
-      << " + generated " << load.generated.get() << " is not nic_tx " << load.nic_tx_packets.get()
-      << " + to_guest " << load.packets_to_guest.get() << " + drops " << dropped << " + held "
-      << load.held_packets.get();
+  for (const WorkerLoad& load : board_->workers()) {
+    uint64_t dropped = 0;
+    for (const Counter& drop : load.drops) dropped += drop.get();
+    const uint64_t in = load.nic_rx_packets.get() + load.packets_from_guest.get() + load.generated.get() +
+                        load.taken_over.get();
+    const uint64_t out = load.nic_tx_packets.get() + load.packets_to_guest.get() + dropped +
+                         load.held_packets.get() + load.handed_over.get();
+    EXPECT_EQ(in, out) << "nic_rx " << load.nic_rx_packets.get() << " + from_guest "
+                       << load.packets_from_guest.get() << " + generated " << load.generated.get()
+                       << " + taken_over " << load.taken_over.get() << " is not nic_tx "
+                       << load.nic_tx_packets.get() << " + to_guest " << load.packets_to_guest.get()
+                       << " + drops " << dropped << " + held " << load.held_packets.get() << " + handed_over "
+                       << load.handed_over.get();
+  }
 }
 
 std::string WorkerTest::drops() {
   std::string words;
   for (size_t reason = 0; reason < kDropReasons; ++reason) {
-    const uint64_t count = board_->worker(0).drops[reason].get();
+    const uint64_t count = board_->dropped(static_cast<DropReason>(reason));
     if (count == drops_told_[reason]) continue;
     if (!words.empty()) words += ", ";
     words += std::string(kDropReasonNames[reason]) + " " + std::to_string(count - drops_told_[reason]);
@@ -276,16 +298,18 @@ std::string WorkerTest::drops() {
 Words WorkerTest::edges() {
   Words words;
   LoadRecord record;
-  while (load_ring_->pop(record)) {
-    EXPECT_EQ(record.version, kLoadRecordVersion);
-    if (record.edge == LoadEdge::kPeriodic) continue;
-    std::string word = edge_word(record.edge);
-    if (record.edge == LoadEdge::kDemand) {
-      word += record.service == kWeb.index ? " web" : " api";
-    } else {
-      word += " " + std::to_string(record.slot.value) + "/" + std::to_string(record.generation.value);
+  for (SpscRing<LoadRecord>* ring : workers_->load_rings()) {
+    while (ring->pop(record)) {
+      EXPECT_EQ(record.version, kLoadRecordVersion);
+      if (record.edge == LoadEdge::kPeriodic) continue;
+      std::string word = edge_word(record.edge);
+      if (record.edge == LoadEdge::kDemand) {
+        word += record.service == kWeb.index ? " web" : " api";
+      } else {
+        word += " " + std::to_string(record.slot.value) + "/" + std::to_string(record.generation.value);
+      }
+      words.push_back(word);
     }
-    words.push_back(word);
   }
   return words;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The stage on which the real worker plays: the test is the clients, the guests, the control plane and the
+// The stage on which the real workers play, mostly one: the test is the clients, the guests, the control plane and the
 // clock. Two services: web with slots 0, 1, 2 (guests at an address of their own), api with slots 3, 4
 // (guests at the VIP itself).
 //
@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/worker.h"
+#include "dataplane/worker_group.h"
 #include "tests/packets/dpdk.h"
 #include "tests/packets/flow.h"
 #include "tests/packets/guest.h"
@@ -38,6 +38,7 @@ class WorkerTest : public ::testing::Test {
   static constexpr uint16_t kSlots = 5;
 
   struct Setup {
+    size_t workers = 1;  // web is worker 0's, api worker 1's, where there are two
     size_t held_syns_max = 64;
     size_t load_records = 1024;
     WorkerConfig worker = {.flows_max = 1024};
@@ -81,6 +82,8 @@ class WorkerTest : public ::testing::Test {
   };
   Client client{*this};
   [[nodiscard]] GuestSide guest(uint16_t slot);
+  // What clients send from now on comes to this worker's receive queue.
+  void arrives_at(size_t worker) { queue_ = worker; }
   void put(const Bytes& frame, size_t split_at = 0, uint32_t mark = 0);
   // Frames as they are, for tests that look at every byte.
   [[nodiscard]] std::vector<Bytes> take_from_wire();
@@ -88,9 +91,11 @@ class WorkerTest : public ::testing::Test {
 
   // --- the control plane: each publishes a table ---
   void publish();
-  void expects(uint16_t slot);  // a new generation
-  void drains(uint16_t slot);   // takes no new flows
-  void recalls(uint16_t slot);  // takes new flows again
+  void expects(uint16_t slot);                                // a new generation
+  void has_slot(uint16_t slot, const ServiceWords& service);  // likewise, of that service
+  void steering_publishes();                                  // without running the workers
+  void drains(uint16_t slot);                                 // takes no new flows
+  void recalls(uint16_t slot);                                // takes new flows again
   void has_role(uint16_t slot, SlotRole role);
   void removes(uint16_t slot);  // is not in the table any more
   void refuses(const ServiceWords& service, bool refuse = true);
@@ -107,8 +112,9 @@ class WorkerTest : public ::testing::Test {
   void opens(const Flow& flow, uint16_t slot);  // the handshake, which must go to this slot
 
   // --- time ---
-  bool turn();
-  void run();  // until idle, and two turns more
+  bool turn();                  // of each worker, in order
+  bool turn_of(size_t number);  // of one alone
+  void run();                   // until idle, and two turns more
   void advance(uint64_t ns);
   void lets_pass(uint64_t ns) { now_ns_ += ns; }  // without a turn of the worker
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
@@ -120,19 +126,19 @@ class WorkerTest : public ::testing::Test {
   [[nodiscard]] const ServiceLoad& load(const ServiceWords& words) const {
     return board_->service(words.index);
   }
-  [[nodiscard]] uint64_t dropped(DropReason reason) const {
-    return board_->worker(0).drops[static_cast<size_t>(reason)].get();
-  }
+  [[nodiscard]] uint64_t dropped(DropReason reason) const { return board_->dropped(reason); }
   // "guest_spoofed 1, not_ours 2" since the last call
   [[nodiscard]] std::string drops();
   // "demand web", "attached 0/1", "ready 0/1": slot and generation; since the last call, but periodic ones
   [[nodiscard]] Words edges();
-  [[nodiscard]] Worker& worker() { return *worker_; }
+  [[nodiscard]] Worker& worker(size_t number = 0) { return workers_->worker(number); }
+  [[nodiscard]] uint64_t downs_acknowledged() const { return workers_->downs_acknowledged(); }  // by all
+  [[nodiscard]] const WorkerLoad& of_worker(size_t number) const { return board_->worker(number); }
   [[nodiscard]] Generation generation(uint16_t slot) const { return slots_[slot].generation; }
   [[nodiscard]] const Published<SteeringTable>& steering() const { return *steering_; }
 
-  void check_sum();  // the law of load_board.h
-  void end_worker();
+  void check_sum();   // the law of load_board.h
+  void end_worker();  // all of them
 
  private:
   const Setup setup_;
@@ -144,10 +150,9 @@ class WorkerTest : public ::testing::Test {
   std::vector<Generation> generations_;
   std::unique_ptr<LoadBoard> board_;
   std::unique_ptr<FlowMarkBoard> marks_;
-  std::unique_ptr<SpscRing<LoadRecord>> load_ring_;
-  std::unique_ptr<SpscRing<PortMessage>> port_messages_;
   std::unique_ptr<Published<SteeringTable>> steering_;
-  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<WorkerGroup> workers_;
+  size_t queue_ = 0;
   std::array<uint64_t, kDropReasons> drops_told_{};
   uint64_t frames_from_clients_ = 0;
   uint64_t frames_to_clients_ = 0;

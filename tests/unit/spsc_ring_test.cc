@@ -8,6 +8,7 @@
 #include <array>
 #include <deque>
 #include <random>
+#include <span>
 #include <thread>
 
 #include "load_record.h"
@@ -68,6 +69,44 @@ TEST(SpscRing, AgreesWithADequeOverRandomOperations) {
       if (model.empty()) continue;
       ASSERT_EQ(item, model.front());
       model.pop_front();
+    }
+  }
+}
+
+TEST(SpscRing, TakesAndGivesSeveralAtOnceAsFarAsThereIsRoom) {
+  SpscRing<int> ring(4);
+  const std::array<int, 6> items{1, 2, 3, 4, 5, 6};
+  EXPECT_EQ(ring.push_some(std::span(items).first(3)), 3U);
+  EXPECT_EQ(ring.push_some(std::span(items).subspan(3)), 1U) << "room for one of three";
+  EXPECT_EQ(ring.push_some(items), 0U);
+  std::array<int, 6> got{};
+  EXPECT_EQ(ring.pop_some(std::span(got).first(2)), 2U);
+  EXPECT_EQ(ring.push_some(std::span(items).subspan(4)), 2U) << "across the end of the memory";
+  EXPECT_EQ(ring.pop_some(got), 4U);
+  EXPECT_EQ(got, (std::array<int, 6>{3, 4, 5, 6, 0, 0}));
+  EXPECT_EQ(ring.pop_some(got), 0U);
+}
+
+TEST(SpscRing, AgreesWithADequeOverRandomBursts) {
+  std::mt19937 random(2);
+  SpscRing<uint32_t> ring(16);
+  std::deque<uint32_t> model;
+  std::array<uint32_t, 20> burst{};
+  uint32_t next = 0;
+  for (uint32_t operation = 0; operation < 100000; ++operation) {
+    const std::span<uint32_t> some = std::span(burst).first(random() % (burst.size() + 1));
+    if (random() % 2 == 0) {
+      for (uint32_t& item : some) item = next++;
+      const size_t fits = std::min(some.size(), 16 - model.size());
+      ASSERT_EQ(ring.push_some(some), fits);
+      model.insert(model.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(fits));
+    } else {
+      const size_t count = ring.pop_some(some);
+      ASSERT_EQ(count, std::min(some.size(), model.size()));
+      for (const uint32_t item : some.first(count)) {
+        ASSERT_EQ(item, model.front());
+        model.pop_front();
+      }
     }
   }
 }

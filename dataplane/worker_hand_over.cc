@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copyright (c) 2026 The Cheshire Authors
+
+// Between workers: packets of services that another one owns, on their way out and in (hand_over.h).
+#include "dataplane/flow_marks.h"
+#include "dataplane/worker.h"
+
+namespace cheshire {
+
+// A compare for each packet that is at home. What is not is out of the burst, and after the push not ours to look at.
+void Worker::hand_over_foreign() {
+  bool any = false;
+  for (uint16_t i = 0; i < burst_.count; ++i) {
+    if (burst_.steps[i] != Step::kSegment || is_mine(burst_.keys[i].service)) continue;
+    Batch& batch = batches_[table_->value.service(burst_.keys[i].service).worker];
+    batch.packets[batch.count++] = burst_.packets[i];
+    burst_.steps[i] = Step::kHandedOver;
+    any = true;
+  }
+  if (!any) return;
+  for (size_t to = 0; to < batches_.size(); ++to) {
+    Batch& batch = batches_[to];
+    if (batch.count == 0) continue;
+    const std::span<rte_mbuf* const> packets(batch.packets.data(), batch.count);
+    const size_t given = hand_over_->ring(options_.number, to).push_some(packets);
+    board_.worker.handed_over.add(given);
+    for (rte_mbuf* packet : packets.subspan(given)) drop(packet, DropReason::k_hand_over_full);
+    batch.count = 0;
+  }
+}
+
+// From each of the others a burst at most, as from the NIC. The giver may know a newer table, with a service that we
+// have not heard of: what it had read before it gave is seen by who takes, so ours is as new as its then.
+bool Worker::receive_from_workers() {
+  bool came = false;
+  for (SpscRing<rte_mbuf*>* ring : incoming_) {
+    burst_.count = static_cast<uint16_t>(ring->pop_some(std::span(burst_.packets)));
+    if (burst_.count == 0) continue;
+    came = true;
+    board_.worker.taken_over.add(burst_.count);
+    take_steering_table();
+    read_handed_over(burst_, table_ == nullptr ? nullptr : &table_->value, nic_.mac());
+    drop_astray();
+    if (marks_ != nullptr) compare_marks(burst_, *marks_, options_.number);
+    look_up(burst_, flows_);
+    act_on_clients();
+  }
+  return came;
+}
+
+// The giver's table may be older. A service that has changed its worker since had left before, so the packet is nobody's;
+// it is not handed on a second time, or it might go round.
+void Worker::drop_astray() {
+  for (uint16_t i = 0; i < burst_.count; ++i) {
+    if (burst_.steps[i] != Step::kSegment || is_mine(burst_.keys[i].service)) continue;
+    burst_.steps[i] = Step::kDrop;
+    burst_.parsed[i].reason = DropReason::k_hand_over_astray;
+  }
+}
+
+}  // namespace cheshire
