@@ -182,6 +182,9 @@ def _answers(result, top):
     parts = _frame(top, "answers a second, by the start of their request: "
                    + ", ".join(f'<tspan fill="{COLOURS[answer]}">{answer}</tspan>' for answer in ANSWERS
                                if count(result, answer)), [(0.0, "0"), (1.0, f"{per_second:.0f}")])
+    for second in range(0, int(result["series"][-1]["second"]) + 1, 5):
+        parts.append(f'<text x="{_x(result, second):.1f}" y="{top + PANEL + 13}" text-anchor="middle" font-size="10">'
+                     f'{second} s</text>')
     width = (_x(result, 0.1) - LEFT) + 0.2
     for row in result["series"]:
         y = top + PANEL

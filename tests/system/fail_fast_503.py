@@ -6,7 +6,7 @@
 import socket
 import subprocess
 
-from support import clients, config, frames, open_loop, processes, wire
+from support import browser, clients, config, frames, open_loop, processes, wire
 from support.wait import wait_until
 
 # One request at a time, of a second: with hard 1, whoever comes second is refused.
@@ -56,6 +56,13 @@ def story_wrk_counts_answers_and_no_errors(world):
     answered = int(done.stdout.split("Non-2xx or 3xx responses:")[1].split()[0])
     total = int(done.stdout.split(" requests in")[0].split()[-1])
     assert answered == total > 20, done.stdout
+
+
+def story_a_browser_shows_the_body(world):
+    daemon = full_service(world)
+    shown = browser.dump_dom(world, clients.url())
+    assert BODY in shown, shown
+    assert daemon.telemetry.admission()["with_http503"] >= 1
 
 
 def story_other_protocols_and_slow_writers_end_soon(world):
