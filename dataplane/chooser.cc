@@ -29,7 +29,7 @@ uint64_t mixed(uint64_t value) {
 
 }  // namespace
 
-Chooser::Chooser(size_t services, size_t slots) : members_(slots), services_(services) {
+Chooser::Chooser(size_t services, size_t slots) : members_(slots), services_(services, Service(slots)) {
   for (Service& service : services_) {
     service.heap.reserve(slots);
     service.ramping.reserve(slots);
@@ -47,7 +47,7 @@ void Chooser::configure(ServiceIndex index, const SteeringService& config) {
 }
 
 void Chooser::begin(ServiceIndex index, SlotIndex slot) {
-  CHECK(!is_member(slot));
+  CHECK(!is_member(slot) && !members_[slot.value].hashed);
   members_[slot.value] = Member{.limit = hard_limit(services_[index.value].hard), .service = index};
 }
 
@@ -58,17 +58,29 @@ void Chooser::add(ServiceIndex index, SlotIndex slot, uint64_t ready_ns) {
   member.service = index;
   member.ready_ns = ready_ns;
   ++service.members;
+  if (!member.hashed) {
+    member.hashed = true;
+    member.bucket = service.by_hash.add(slot.value);
+  }
   if (service.config->slow_start_ns == 0) return enter(service, slot.value);
   member.place = Place::kRamping;
   member.position = static_cast<uint16_t>(service.ramping.size());
   service.ramping.push_back(slot.value);
 }
 
-void Chooser::remove(SlotIndex slot) {
+void Chooser::retire(SlotIndex slot) {
   if (!is_member(slot)) return;
   Service& service = services_[members_[slot.value].service.value];
   leave(service, slot.value);
   --service.members;
+}
+
+void Chooser::remove(SlotIndex slot) {
+  retire(slot);
+  Member& member = members_[slot.value];
+  if (!member.hashed) return;
+  member.hashed = false;
+  services_[member.service.value].by_hash.remove(member.bucket);
 }
 
 void Chooser::set_in_flight(SlotIndex slot, uint32_t in_flight) {
@@ -173,20 +185,19 @@ Chooser::Choice Chooser::choose_by_maglev(Service& service, uint64_t flow_hash, 
   return choose_least(service, now_ns);
 }
 
-// Rendezvous hashing (Thaler and Ravishankar, 1998): each member bids, the highest bid wins. Costs a look at
-// each slot, which is for the rare flow only.
-Chooser::Choice Chooser::choose_by_hash(ServiceIndex index, uint64_t flow_hash) const {
+Chooser::Choice Chooser::choose_by_hash(ServiceIndex index, uint64_t flow_hash, bool begins) const {
   const Service& service = services_[index.value];
-  Choice choice;
-  uint64_t highest = 0;
-  for (uint16_t slot = 0; slot < members_.size() && service.members != 0; ++slot) {
-    if (members_[slot].place == Place::kNone || !(members_[slot].service == index)) continue;
-    const uint64_t bid = mixed(flow_hash ^ (uint64_t{slot} + 1) * 0x9e3779b97f4a7c15ULL);
-    if (choice.outcome == Outcome::kChosen && bid <= highest) continue;
-    highest = bid;
-    choice = {Outcome::kChosen, SlotIndex{slot}};
+  if (begins && service.members == 0) return {};
+  for (size_t tried = 0; tried < kHashesTried; ++tried) {
+    const std::optional<uint16_t> slot = service.by_hash.find(flow_hash);
+    if (!slot.has_value()) return {};
+    if (!begins || is_member(SlotIndex{*slot})) return {Outcome::kChosen, SlotIndex{*slot}};
+    flow_hash = mixed(flow_hash + 1);
   }
-  return choice;
+  // Nearly all drain.
+  if (!service.heap.empty()) return {Outcome::kChosen, SlotIndex{service.heap.front()}};
+  return service.ramping.empty() ? Choice{Outcome::kFull, {}}
+                                 : Choice{Outcome::kChosen, SlotIndex{service.ramping.front()}};
 }
 
 uint32_t Chooser::share(const Service& service, const Member& member, uint64_t now_ns) const {

@@ -35,6 +35,7 @@
 #include <limits>
 #include <vector>
 
+#include "dataplane/anchor_hash.h"
 #include "ids.h"
 #include "steering_table.h"
 
@@ -45,6 +46,8 @@ class Chooser {
   static constexpr size_t kRampingLooked = 16;
   // Entries of a Maglev table that are looked at before any member with room is taken.
   static constexpr size_t kMaglevLooked = 64;
+  // Hashes that are tried for a flow that begins, before any member that has room is taken.
+  static constexpr size_t kHashesTried = 16;
   static constexpr uint32_t kNoLimit = std::numeric_limits<uint32_t>::max();
 
   enum class Outcome : uint8_t { kChosen, kPaced, kFull, kNobody };
@@ -61,7 +64,10 @@ class Chooser {
 
   // The slot's instance may get new flows; it became ready at ready_ns. Without effect on a member.
   void add(ServiceIndex service, SlotIndex slot, uint64_t ready_ns);
-  void remove(SlotIndex slot);  // without effect on one that is no member
+  // No new flows, as it drains: no member any more, but choose_by_hash() names it to those that it has.
+  void retire(SlotIndex slot);
+  // Nothing at all. Without effect on one that is neither member nor retired.
+  void remove(SlotIndex slot);
   [[nodiscard]] bool is_member(SlotIndex slot) const { return members_[slot.value].place != Place::kNone; }
   [[nodiscard]] bool has_members(ServiceIndex service) const { return services_[service.value].members != 0; }
 
@@ -78,9 +84,11 @@ class Chooser {
   // Changes nothing that can be seen from outside.
   [[nodiscard]] Choice choose(ServiceIndex service, uint64_t flow_hash, uint64_t now_ns);
 
-  // For a flow that no table has room for: the same member for the same flow, as long as the members are the
-  // same, whatever is in flight. A member that comes or goes moves only the flows that are its own.
-  [[nodiscard]] Choice choose_by_hash(ServiceIndex service, uint64_t flow_hash) const;
+  // For a flow that no table has room for: the same instance for the same flow as long as the instances are the
+  // same, members and retired ones, whatever is in flight. One that comes or goes moves only the flows that are
+  // its own. A flow that begins gets a member: where hashing names one that is retired, another. In a bounded
+  // number of steps (anchor_hash.h).
+  [[nodiscard]] Choice choose_by_hash(ServiceIndex service, uint64_t flow_hash, bool begins) const;
 
  private:
   static constexpr uint32_t kFullShare = 100U << 10U;  // a percent is a whole number of it
@@ -93,14 +101,18 @@ class Chooser {
     ServiceIndex service;
     uint16_t position = 0;  // in heap or ramping
     Place place = Place::kNone;
+    bool hashed = false;  // in Service::by_hash
+    uint16_t bucket = 0;  // … there
   };
   struct Service {
+    explicit Service(size_t slots) : by_hash(slots) {}
     const SteeringService* config = nullptr;
     uint32_t members = 0;
     uint32_t hard = 0;  // of the configuration, to see a change
     uint16_t ramping_next = 0;
     std::vector<uint16_t> heap;
     std::vector<uint16_t> ramping;
+    AnchorHash by_hash;
   };
 
   [[nodiscard]] bool less(uint16_t a, uint16_t b) const;

@@ -25,6 +25,8 @@ void Worker::update_membership(SlotIndex index) {
   const SlotState& slot = slots_[index.value];
   if (slot.alive() && slot.ready && slot.role == SlotRole::kAccepting) {
     chooser_.add(slot.service, index, slot.ready_ns);
+  } else if (slot.alive() && slot.role == SlotRole::kDraining) {
+    chooser_.retire(index);
   } else {
     chooser_.remove(index);
   }

@@ -15,7 +15,7 @@ uint64_t Worker::flow_hash(const FlowKey& key) const {
 // Its SYN found no room.
 void Worker::begin_untracked(rte_mbuf* packet, ParsedPacket& parsed, const FlowKey& key) {
   untracked_until_ns_ = now_ns_ + options_.config.idle_timeout_ns;
-  const Chooser::Choice choice = chooser_.choose_by_hash(key.service, flow_hash(key));
+  const Chooser::Choice choice = chooser_.choose_by_hash(key.service, flow_hash(key), true);
   if (choice.outcome != Chooser::Outcome::kChosen) return drop(packet, DropReason::k_flow_table_full);
   forward_untracked(packet, parsed, key, choice.slot);
 }
@@ -35,7 +35,7 @@ bool Worker::take_untracked(rte_mbuf* packet, ParsedPacket& parsed, const FlowKe
   // answered by us, nor a reset, which would not be missed.
   const bool answered_by_us = table_->value.service(key.service).rules().action == OverloadAction::kHttp503;
   if (answered_by_us || (parsed.tcp_flags & kTcpRst) != 0) return false;
-  const Chooser::Choice choice = chooser_.choose_by_hash(key.service, hash);
+  const Chooser::Choice choice = chooser_.choose_by_hash(key.service, hash, false);
   if (choice.outcome != Chooser::Outcome::kChosen) return false;
   forward_untracked(packet, parsed, key, choice.slot);
   return true;

@@ -281,20 +281,96 @@ TEST_F(ChooserTest, by_hash_a_flow_stays_and_moves_only_if_its_own_member_goes) 
   std::map<uint16_t, int> share;
   for (uint64_t i = 0; i < 4000; ++i) {
     const uint64_t hash = i * 0x9e3779b97f4a7c15ULL;
-    before[hash] = chooser_.choose_by_hash(kWeb, hash).slot.value;
+    before[hash] = chooser_.choose_by_hash(kWeb, hash, false).slot.value;
     ++share[before[hash]];
   }
   for (const auto& [slot, flows] : share) EXPECT_NEAR(flows, 500, 100) << "slot " << slot;
   chooser_.remove(SlotIndex{5});
   for (const auto& [hash, slot] : before) {
-    const uint16_t now = chooser_.choose_by_hash(kWeb, hash).slot.value;
+    const uint16_t now = chooser_.choose_by_hash(kWeb, hash, false).slot.value;
     ASSERT_NE(now, 5U);
     ASSERT_TRUE(slot == 5 || now == slot) << "from " << slot << " to " << now;
   }
 }
 
+TEST_F(ChooserTest, by_hash_one_that_drains_keeps_its_flows_and_gets_no_new_ones) {
+  for (uint16_t slot = 0; slot < 8; ++slot) add(slot);
+  const auto named = [&](uint64_t hash, bool begins) {
+    return chooser_.choose_by_hash(kWeb, hash, begins).slot.value;
+  };
+  std::map<uint64_t, uint16_t> before;
+  for (uint64_t i = 0; i < 4000; ++i)
+    before[i * 0x9e3779b97f4a7c15ULL] = named(i * 0x9e3779b97f4a7c15ULL, true);
+  for (const uint16_t slot : std::vector<uint16_t>{5, 2}) chooser_.retire(SlotIndex{slot});
+  std::map<uint16_t, int> moved_to;
+  for (const auto& [hash, slot] : before) {
+    ASSERT_EQ(named(hash, false), slot) << "as before";
+    const uint16_t fresh = named(hash, true);
+    if (slot == 5 || slot == 2) {
+      ++moved_to[fresh];
+    } else {
+      ASSERT_EQ(fresh, slot);
+    }
+  }
+  EXPECT_EQ(moved_to.size(), 6U) << "spread over all that are left";
+  EXPECT_FALSE(moved_to.contains(5) || moved_to.contains(2));
+  // Back among the members, and one of them gone for good.
+  chooser_.add(kWeb, SlotIndex{5}, 0);
+  chooser_.remove(SlotIndex{2});
+  for (const auto& [hash, slot] : before) {
+    const uint16_t now = named(hash, true);
+    ASSERT_TRUE(slot == 2 ? now != 2 : now == slot) << "from " << slot << " to " << now;
+  }
+  for (uint16_t slot = 0; slot < 8; ++slot) chooser_.retire(SlotIndex{slot});
+  EXPECT_EQ(chooser_.choose_by_hash(kWeb, 1, true).outcome, Outcome::kNobody);
+  EXPECT_EQ(chooser_.choose_by_hash(kWeb, 1, false).outcome, Outcome::kChosen);
+}
+
+TEST_F(ChooserTest, by_hash_whoever_comes_and_goes_only_their_own_flows_move) {
+  std::mt19937 random(3);
+  std::vector<uint16_t> in;
+  std::vector<uint16_t> out = {0, 1, 2, 3, 4, 5, 6, 7};
+  const auto all_named = [&] {
+    std::vector<uint16_t> named;
+    for (uint64_t i = 0; i < 2000; ++i) {
+      named.push_back(chooser_.choose_by_hash(kWeb, i * 0x9e3779b97f4a7c15ULL, false).slot.value);
+    }
+    return named;
+  };
+  add(out.back());
+  in.push_back(out.back());
+  out.pop_back();
+  std::vector<uint16_t> before = all_named();
+  for (int change = 0; change < 200; ++change) {
+    const bool comes = in.size() == 1 || (!out.empty() && random() % 2 == 0);
+    auto& from = comes ? out : in;
+    auto& to = comes ? in : out;
+    std::swap(from[random() % from.size()], from.back());
+    const uint16_t slot = from.back();
+    from.pop_back();
+    to.push_back(slot);
+    if (comes) {
+      add(slot);
+    } else {
+      chooser_.remove(SlotIndex{slot});
+    }
+    const std::vector<uint16_t> after = all_named();
+    std::map<uint16_t, int> share;
+    for (size_t i = 0; i < after.size(); ++i) {
+      ++share[after[i]];
+      ASSERT_TRUE(after[i] == before[i] || (comes ? after[i] == slot : before[i] == slot)) << change;
+    }
+    for (const auto& [name, flows] : share) {
+      ASSERT_NEAR(flows, 2000.0 / static_cast<double>(in.size()), 120)
+          << "slot " << name << ", change " << change;
+    }
+    before = after;
+  }
+}
+
 TEST_F(ChooserTest, by_hash_nobody_is_nobody) {
-  EXPECT_EQ(chooser_.choose_by_hash(kWeb, 1).outcome, Outcome::kNobody);
+  EXPECT_EQ(chooser_.choose_by_hash(kWeb, 1, false).outcome, Outcome::kNobody);
+  EXPECT_EQ(chooser_.choose_by_hash(kWeb, 1, true).outcome, Outcome::kNobody);
 }
 
 // ---- maglev: the table is given, here in the order of the slots
