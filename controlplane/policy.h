@@ -12,9 +12,8 @@
 // Each policy is asked what size it wants (policy_step.cc, policy_target.cc, policy_demand.cc). Then:
 //
 //   out   the largest size that any policy wants
-//   in    only if no policy wants out; the largest of the sizes wanted, and never so small that at the load
-//   of
-//         now a policy would want out again (projection guard: the load of now, spread over that size)
+//   in    only if no policy wants out; the largest of the sizes wanted, and never so small that a policy would
+//         want out again at the load of now (projection guard: the load of now, spread over that size)
 //   zero  only `idle` takes the last instance; a SYN that waits always wakes the first
 //
 // Paces: a step grows only while every instance is warm, and at the earliest `warmup` after it last grew;

@@ -12,8 +12,7 @@
 //   gradient      tolerance · base / answer time, between a half and one: below one when it is crowded
 //   limit         ← limit · gradient + headroom, smoothed; it grows only while it is used
 //   congestion    the guest leaves packets on its ring for longer than a bound: limit · 0.8 at once
-//   base          the shortest answer time of the last kWindowSteps to twice that. Every kProbeEvery steps
-//   the
+//   base          the shortest answer time of the last kWindowSteps to twice that. Every kProbeEvery steps the
 //                 limit is halved for two steps, so that base is seen even by an instance that is always full
 //
 // The method is that of TCP Vegas (Brakmo 1994) and of gradient limiters for RPC. Pure: a function from one

@@ -26,8 +26,7 @@
 //                               it is ready: kSynSent with the SYN kept (hold_queue.h). An instance that no
 //                               client asks is asked by a probe of our own.
 //   SYN-ACK from the instance → kOpen; the instance is ready
-//   FIN both ways, RST        → kClosing, no longer in flight. A reset from the client's side may be forged:
-//   the
+//   FIN both ways, RST        → kClosing, no longer in flight. A reset from the client's side may be forged: the
 //                               guest decides, and the next packet of either side opens the entry again
 //   instance gone             → kSynSent with the SYN kept: back to kHeld; kSynSent: forgotten, the client
 //                               sends its SYN again; kOpen: reset to the client

@@ -8,9 +8,9 @@
 // that the control thread fetches on its next turn. Per instance a driver tells exactly one sequence:
 //
 //   boot()    -> kSpawned -> kExited                a VM that ran and ended, by our order or by itself
-//   boot()    -> kExited                            a VM that never started; `reason` has the hypervisor's
-//   words prepare() -> kSpawned -> kPrepared -> kExited   a shell; run() starts it and tells nothing: that
-//   the guest
+//   boot()    -> kExited                            a VM that never started; `reason` has the words of the
+//                                                   hypervisor
+//   prepare() -> kSpawned -> kPrepared -> kExited   a shell; run() starts it and tells nothing: that the guest
 //                                                   is ready is seen by its packets, not told by its driver
 //   pause()   -> kPaused                            of an instance that runs; run() resumes it
 //

@@ -7,10 +7,10 @@
 //
 //   connect()      socket; GET_FEATURES
 //   advance()      … then GET_PROTOCOL_FEATURES … then SET_PROTOCOL_FEATURES, SET_OWNER, SET_FEATURES,
-//   NET_SET_MTU,
-//                  SET_MEM_TABLE, SET_VRING_CALL of each ring
-//   start_rings()  at DRIVER_OK: SET_FEATURES if the guest chose fewer; per ring NUM, BASE, ADDR, KICK,
-//   ENABLE; STATUS stop_rings()   at a reset: GET_VRING_BASE of each ring, STATUS
+//                  NET_SET_MTU, SET_MEM_TABLE, SET_VRING_CALL of each ring
+//   start_rings()  at DRIVER_OK: SET_FEATURES if the guest chose fewer; per ring NUM, BASE, ADDR, KICK, ENABLE;
+//                  STATUS
+//   stop_rings()   at a reset: GET_VRING_BASE of each ring, STATUS
 //
 // Replies come in the order of the requests; any other is an error, as are refusals. After an error the
 // connection is closed, broken() says why, and connect() may be called again: rings then go on where the used
