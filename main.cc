@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -87,24 +86,11 @@ void raise_descriptor_limit() {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("cannot raise the limit of open files");
 }
 
-// Where VMs may run: not on the CPU of a worker that polls without a pause, as long as there is another one.
-std::vector<uint32_t> cpus_for_vms(const Config& config) {
-  std::vector<uint32_t> cpus;
-  const auto count = static_cast<uint32_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
-  std::vector<uint32_t> all;
-  const std::vector<uint32_t>& polled = config.eal.lcores;
-  for (uint32_t cpu = 0; cpu < count; ++cpu) {
-    all.push_back(cpu);
-    if (std::find(polled.begin(), polled.end(), cpu) == polled.end()) cpus.push_back(cpu);
-  }
-  return config.worker.idle_sleep_ns != 0 || cpus.empty() ? all : cpus;
-}
-
 using Drivers = std::map<DriverKind, std::unique_ptr<Driver>>;
 
 Result<std::unique_ptr<Driver>> start_qemu(const Config& config, DriverKind kind) {
   QemuOptions options;
-  options.cpus = cpus_for_vms(config);
+  options.cpus = cpus_beside_workers(config);
   // KVM is tried with the first image that leaves the choice to us, as its first service would boot it.
   for (const ServiceConfig& service : config.services) {
     const ImageConfig& image = config.images[service.image];
@@ -125,7 +111,7 @@ Result<std::unique_ptr<Driver>> start_driver(const Config& config, DriverKind ki
   if (kind == DriverKind::kFake) return std::unique_ptr<Driver>(std::make_unique<FakeDriver>(monotonic_ns));
   if (kind == DriverKind::kQemu) return start_qemu(config, kind);
   KvmOptions options;
-  options.cpus = cpus_for_vms(config);
+  options.cpus = cpus_beside_workers(config);
   auto kvm = KvmDriver::create(std::move(options));
   if (kvm) return std::unique_ptr<Driver>(std::move(kvm).value());
   if (kind == DriverKind::kKvm) return kvm.error();

@@ -38,9 +38,24 @@ const char* dpdk_log_level(const std::string& ours) {
 
 }  // namespace
 
+std::vector<uint32_t> cpus_beside_workers(const Config& config) {
+  const auto count = static_cast<uint32_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
+  const std::vector<uint32_t>& polled = config.eal.lcores;
+  std::vector<uint32_t> all;
+  std::vector<uint32_t> others;
+  for (uint32_t cpu = 0; cpu < count; ++cpu) {
+    all.push_back(cpu);
+    if (std::find(polled.begin(), polled.end(), cpu) == polled.end()) others.push_back(cpu);
+  }
+  return config.worker.idle_sleep_ns != 0 || others.empty() ? all : others;
+}
+
 std::vector<std::string> eal_arguments(const Config& config) {
-  const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
-  std::string lcores = "--lcores=0@(0-" + std::to_string(cpus - 1) + ")";
+  std::string beside;
+  for (const uint32_t cpu : cpus_beside_workers(config)) {
+    beside += (beside.empty() ? "" : ",") + std::to_string(cpu);
+  }
+  std::string lcores = "--lcores=0@(" + beside + ")";
   for (size_t i = 0; i < config.eal.lcores.size(); ++i) {
     lcores += "," + std::to_string(kFirstWorkerLcore + i) + "@" + std::to_string(config.eal.lcores[i]);
   }

@@ -17,8 +17,12 @@ struct rte_mempool;
 
 namespace cheshire {
 
+// Where other threads and VMs may run: not on the CPU of a worker that polls without a pause, as long as there is
+// another one.
+[[nodiscard]] std::vector<uint32_t> cpus_beside_workers(const Config& config);
+
 // The argument list for rte_eal_init: nothing on disk, so that a killed daemon leaves nothing
-// behind; lcore 0 for this thread, on any CPU; lcores 1, 2 … for the workers, each on its CPU.
+// behind; lcore 0 for this thread, beside the workers; lcores 1, 2 … for the workers, each on its CPU.
 [[nodiscard]] std::vector<std::string> eal_arguments(const Config& config);
 
 // Ends EAL when it goes. One per process.
