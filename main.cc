@@ -42,8 +42,10 @@ namespace {
 
 constexpr int kExitStartFailed = 1;
 constexpr int kExitBadConfig = 2;
-// The control thread's nap while nothing happens, in ticks.
+// The control thread's nap while nothing happens, in ticks; and while there is no instance either, which leaves
+// signals, commands and edges: the latter two end it at once or wait that long.
 constexpr uint64_t kIdleTickFactor = 20;
+constexpr uint64_t kNobodyTickFactor = 200;
 constexpr uint64_t kShutdownMaxNs = 5 * kNsPerSecond;
 
 int start_failed(const Error& error) {
@@ -147,7 +149,7 @@ struct Operator {
 void run_control(ControlLoop& control, const Operator& from, const LoadBoard& board, const UniqueFd& signals,
                  const std::function<void(uint64_t)>& nap_or_be_woken) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
-  const auto naps_of = [](uint64_t tick_ns) { return Naps(tick_ns, kIdleTickFactor * tick_ns); };
+  const auto naps_of = [](uint64_t tick_ns) { return Naps(tick_ns, kNobodyTickFactor * tick_ns); };
   // While the workers' turns are all idle, nothing comes that could not wait for a nap a little longer.
   Naps naps = naps_of(control.config().control.tick_ns);
   uint64_t busy_turns_seen = 0;
@@ -161,7 +163,10 @@ void run_control(ControlLoop& control, const Operator& from, const LoadBoard& bo
     const uint64_t busy_turns = board.sum(&WorkerLoad::turns) - board.sum(&WorkerLoad::idle_turns);
     if (busy || busy_turns != busy_turns_seen) naps.begin_again();
     busy_turns_seen = busy_turns;
-    if (const uint64_t ns = naps.next(); ns != 0) nap_or_be_woken(ns);
+    const uint64_t bound_ns = kIdleTickFactor * control.config().control.tick_ns;
+    uint64_t ns = naps.next();
+    if (ns > bound_ns && !control.all_gone()) ns = bound_ns;
+    if (ns != 0) nap_or_be_woken(ns);
   }
   spdlog::info("ending: every instance is stopped, open flows are reset");
   control.begin_shutdown();
@@ -198,7 +203,8 @@ int run(const Config& config, const std::string& config_path) {
                              .rx_descriptors = config.nic.rx_descriptors,
                              .tx_descriptors = config.nic.tx_descriptors,
                              .pool = pool.value(),
-                             .workers = config.workers()});
+                             .workers = config.workers(),
+                             .wakes = config.worker.idle_sleep_ns != 0});
   if (!nic) return start_failed(nic.error());
   spdlog::info("nic {}: {}", config.nic.device, nic.value().description());
 

@@ -7,6 +7,7 @@
 //   scripts/hugepages 2048 build/bench/pipeline_bench            a table
 //   … --json > pipeline.json; scripts/pipeline_picture pipeline.json docs/pipeline.svg
 //   … --check --quick                                            the bounds only; exit 1 when one is missed
+//   … --only "zipf-1048576 to 8" --file pipeline.json            one case, beside those of earlier calls
 //
 // Each figure is the median of several samples of several runs, Cheshire's and testpmd's in turns: a machine
 // that others use too disturbs both.
@@ -15,6 +16,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 
@@ -29,6 +31,7 @@ namespace {
 constexpr double kOpenVswitchSelectGroupCycles = 336;
 constexpr uint32_t kFewFlows = 4096;
 constexpr uint32_t kManyFlows = 1U << 20U;
+constexpr uint32_t kCountedFramesMax = 1U << 16U;
 
 struct Options {
   bool json = false;
@@ -38,6 +41,9 @@ struct Options {
   std::string one_case;  // the child's side
   std::string pcap;
   bool counted = false;
+  std::vector<std::string> only;  // names of cases
+  std::string file;               // where the cases of several calls come together
+  bool instructions = false;
 };
 
 struct Figures {
@@ -54,6 +60,7 @@ struct Peers {
   std::string error;
 };
 
+// All, the most important first.
 std::vector<PipelineCase> cases(bool quick) {
   const Traffic few{.flows = kFewFlows};
   const Traffic many{.flows = kManyFlows};
@@ -70,7 +77,34 @@ std::vector<PipelineCase> cases(bool quick) {
   all.push_back({.traffic = {.kind = "zipf", .flows = kManyFlows}});
   all.push_back({.traffic = {.kind = "half_syn", .flows = kFewFlows}});
   all.push_back({.traffic = {.kind = "imix", .flows = kFewFlows}});
+  all.push_back({.traffic = {.kind = "null", .flows = 1}});
   return all;
+}
+
+std::vector<PipelineCase> cases(const Options& options) {
+  std::vector<PipelineCase> all = cases(options.quick && options.only.empty());
+  if (options.only.empty()) return all;
+  std::erase_if(all, [&](const PipelineCase& one) {
+    return std::find(options.only.begin(), options.only.end(), one.name()) == options.only.end();
+  });
+  return all;
+}
+
+// Instructions per packet of the turns that are measured, driver included: callgrind counts the same on any
+// machine, however busy. Nothing where it is not installed, and of cases that are too large for it.
+std::optional<double> count_instructions(const PipelineCase& wanted, const std::string& pcap) {
+  if (frames_of(wanted.traffic) > kCountedFramesMax) return {};
+  BenchChild child({"valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                    "--toggle-collect=cheshire::(anonymous namespace)::measured_turns*",
+                    std::filesystem::read_symlink("/proc/self/exe"), "--counted", "--case",
+                    nlohmann::json(wanted).dump(), "--pcap", pcap});
+  if (child.wait_for_end(300) != 0) return {};
+  const std::string& said = child.said();
+  const size_t packets = said.find("\"packets\":");
+  const size_t collected = said.find("Collected : ");
+  if (packets == std::string::npos || collected == std::string::npos) return {};
+  return std::strtod(said.c_str() + collected + 12, nullptr) /
+         std::strtod(said.c_str() + packets + 10, nullptr);
 }
 
 void run_own(const PipelineCase& wanted, const Options& options, const std::string& pcap, Figures& figures) {
@@ -96,11 +130,10 @@ void run_own(const PipelineCase& wanted, const Options& options, const std::stri
 void run_peer(const Traffic& traffic, const std::string& pcap, const char* mode, std::vector<double>& cycles,
               std::string& error) {
   const long cpu = ::sysconf(_SC_NPROCESSORS_ONLN) - 1;
-  TestpmdRun run{
-      .eal = {"--lcores=0@0,1@" + std::to_string(cpu), "--vdev=net_pcap0,rx_pcap=" + pcap + ",infinite_rx=1"},
-      .options = {std::string("--forward-mode=") + mode,
-                  "--total-num-mbufs=" + std::to_string(frames_of(traffic) + 16384)},
-      .seconds = 1};
+  TestpmdRun run{.eal = {"--lcores=0@0,1@" + std::to_string(cpu), device_of(traffic, pcap)},
+                 .options = {std::string("--forward-mode=") + mode,
+                             "--total-num-mbufs=" + std::to_string(frames_of(traffic) + 16384)},
+                 .seconds = 1};
   if (traffic.kind != "imix") run.options.emplace_back("--mbuf-size=256");
   if (const auto figure = testpmd_cycles_per_packet(run, error)) cycles.push_back(*figure);
 }
@@ -112,7 +145,7 @@ struct Results {
 };
 
 Results run_all(const Options& options, const std::string& directory) {
-  Results results{.cases = cases(options.quick), .own = {}, .testpmd = {}};
+  Results results{.cases = cases(options), .own = {}, .testpmd = {}};
   std::vector<Traffic> traffics;
   for (const PipelineCase& wanted : results.cases) {
     if (std::find(traffics.begin(), traffics.end(), wanted.traffic) == traffics.end())
@@ -129,6 +162,11 @@ Results run_all(const Options& options, const std::string& directory) {
         if (wanted.traffic == traffic) run_own(wanted, options, pcap, results.own[wanted.name()]);
       }
       run_peer(traffic, pcap, "5tswap", peers.swap, peers.error);
+    }
+    for (const PipelineCase& wanted : results.cases) {
+      if (options.instructions && wanted.traffic == traffic) {
+        results.own[wanted.name()].instructions = count_instructions(wanted, pcap);
+      }
     }
   }
   return results;
@@ -157,15 +195,34 @@ nlohmann::json to_json(const Results& results) {
   return {{"cases", all}, {"openvswitch_select_group_cycles", kOpenVswitchSelectGroupCycles}};
 }
 
-void print_table(const nlohmann::json& told) {
-  std::printf("%-28s %9s %8s %9s %9s %7s %7s\n", "frames, flows, instances", "cycles", "spread", "io",
-              "5tswap", "x io", "Mpps");
+// The cases in the file, with those of `told` in the place of older ones.
+nlohmann::json merged(const nlohmann::json& told, const std::string& path) {
+  nlohmann::json all = nlohmann::json::parse(std::ifstream(path), nullptr, false);
+  if (all.is_discarded()) all = {{"cases", nlohmann::json::array()}};
+  for (const auto& [key, value] : told.items()) {
+    if (key != "cases") all[key] = value;
+  }
   for (const auto& row : told.at("cases")) {
-    std::printf("%-28s %9.1f %7.0f%% %9.1f %9.1f %7.2f %7.2f  %s\n",
+    auto& rows = all["cases"];
+    const auto old = std::find_if(rows.begin(), rows.end(),
+                                  [&](const auto& other) { return other.at("name") == row.at("name"); });
+    if (old != rows.end()) rows.erase(old);
+    rows.push_back(row);
+  }
+  std::ofstream(path) << all.dump(2) << "\n";
+  return all;
+}
+
+void print_table(const nlohmann::json& told) {
+  std::printf("%-28s %9s %8s %9s %9s %7s %7s %6s\n", "frames, flows, instances", "cycles", "spread", "io",
+              "5tswap", "x io", "Mpps", "instr");
+  for (const auto& row : told.at("cases")) {
+    std::printf("%-28s %9.1f %7.0f%% %9.1f %9.1f %7.2f %7.2f %6.0f  %s\n",
                 row.at("name").get<std::string>().c_str(), row.at("cycles_per_packet").get<double>(),
                 100 * row.at("spread").get<double>(), row.at("testpmd_io").get<double>(),
                 row.at("testpmd_5tswap").get<double>(), row.at("ratio_to_io").get<double>(),
-                row.at("million_packets_per_second").get<double>(), row.value("error", "").c_str());
+                row.at("million_packets_per_second").get<double>(), row.value("instructions_per_packet", 0.0),
+                row.value("error", "").c_str());
   }
 }
 
@@ -187,6 +244,11 @@ bool check_bounds(const nlohmann::json& told) {
     line += text;
   };
   const Traffic few{.flows = kFewFlows};
+  for (const PipelineCase& wanted : cases(true)) {
+    if (rows.contains(wanted.name())) continue;
+    std::cout << "pipeline_bench: not measured: " << wanted.name() << "\n";
+    return false;
+  }
   const auto& base = rows.at(PipelineCase{.traffic = few}.name());
   const double base_cycles = base.at("cycles_per_packet");
   bound("4 k flows x io", base.at("ratio_to_io"), 2.5);
@@ -214,7 +276,8 @@ int run(const Options& options) {
   }
   std::string directory = (std::filesystem::temp_directory_path() / "cheshire-pipeline-XXXXXX").string();
   if (::mkdtemp(directory.data()) == nullptr) return 1;
-  const nlohmann::json told = to_json(run_all(options, directory));
+  nlohmann::json told = to_json(run_all(options, directory));
+  if (!options.file.empty()) told = merged(told, options.file);
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);
   if (options.json) {
@@ -234,6 +297,11 @@ int main(int argc, char** argv) {
   app.add_flag("--json", options.json, "print JSON instead of a table");
   app.add_flag("--check", options.check, "end non-zero when a bound is missed; the figures in the last line");
   app.add_flag("--quick", options.quick, "only what the bounds are about, and fewer samples");
+  app.add_option("--only", options.only, "cases by name, as in the table");
+  app.add_option("--file", options.file,
+                 "JSON of several calls: these cases take the place of older ones there, and "
+                 "table and check are about all of them");
+  app.add_flag("--instructions", options.instructions, "count them, with callgrind");
   app.add_option("--runs", options.runs, "processes per figure (3)")->check(CLI::Range(1, 100));
   app.add_option("--case", options.one_case, "one case, in this process (JSON)")->group("");
   app.add_option("--pcap", options.pcap, "its frames")->group("");

@@ -13,7 +13,7 @@ namespace cheshire {
 
 // What comes in. Frames of 64 bytes (60 without the checksum that a NIC strips) but for imix.
 struct Traffic {
-  std::string kind = "uniform";  // uniform, zipf, syn, half_syn, imix
+  std::string kind = "uniform";  // uniform, zipf, syn, half_syn, imix, null (net_null: zeros, for nobody)
   uint32_t flows = 4096;
 
   [[nodiscard]] std::string name() const { return kind + "-" + std::to_string(flows); }
@@ -46,6 +46,8 @@ inline constexpr uint32_t kSynFrames = 1U << 20U;
 // Writes the frames of that traffic as a pcap file, to be read in a circle.
 void write_pcap(const Traffic& traffic, const std::string& path);
 [[nodiscard]] uint32_t frames_of(const Traffic& traffic);
+// EAL's argument for a device from which they come.
+[[nodiscard]] std::string device_of(const Traffic& traffic, const std::string& pcap);
 
 // In the process that runs it: the file's frames through the real worker. Prints one line of JSON on the
 // standard output: {"cycles_per_packet": [one per sample], "instructions_per_packet": n or null, …}.

@@ -113,7 +113,7 @@ class Stage {
       if (!turn_until([&] { return is_ready(slot); })) return false;
     }
     g_feed = Feed::kOpenFlows;
-    const bool established = wanted_.traffic.kind != "syn";
+    const bool established = wanted_.traffic.kind != "syn" && wanted_.traffic.kind != "null";
     // Zipf does not draw every flow.
     const uint64_t seen = board_.worker(0).nic_rx_packets.get();
     if (established && !turn_until([&] {
@@ -239,8 +239,8 @@ int run_pipeline_case(const PipelineCase& wanted, const PipelineRun& run) {
     std::erase(arguments, "--in-memory");
     arguments.insert(arguments.end(), {"--no-huge", "--no-shconf", "-m", "768"});
   }
-  arguments.insert(arguments.end(), {"--lcores=0@" + std::to_string(cpus - 1),
-                                     "--vdev=net_pcap0,rx_pcap=" + pcap + ",infinite_rx=1"});
+  arguments.insert(arguments.end(),
+                   {"--lcores=0@" + std::to_string(cpus - 1), device_of(wanted.traffic, pcap)});
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) return failed("DPDK did not start");
@@ -279,7 +279,7 @@ int run_pipeline_case(const PipelineCase& wanted, const PipelineRun& run) {
       measured += sample.packets;
       if (sample.instructions) instructions_told = *sample.instructions;
       drops += stage->drops() - drops_before;
-      for (int turn = 0; turn < 10000 && flows == 0; ++turn) {
+      for (int turn = 0; turn < 10000 && flows == 0 && wanted.traffic.kind != "null"; ++turn) {
         stage->turn();
         flows = stage->load().flows.get();
       }

@@ -111,6 +111,11 @@ uint32_t frames_of(const Traffic& traffic) {
   return std::max(kFramesAtLeast, traffic.flows);
 }
 
+std::string device_of(const Traffic& traffic, const std::string& pcap) {
+  if (traffic.kind == "null") return "--vdev=net_null0,size=64,copy=1";
+  return "--vdev=net_pcap0,rx_pcap=" + pcap + ",infinite_rx=1";
+}
+
 void write_pcap(const Traffic& traffic, const std::string& path) {
   std::mt19937 random(7);
   const uint32_t count = frames_of(traffic);

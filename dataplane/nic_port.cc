@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "check.h"
+#include "units.h"
 
 namespace cheshire {
 namespace {
@@ -91,8 +92,15 @@ Result<NicPort> NicPort::start(const NicPortOptions& options) {
   rte_eth_conf conf{};
   if (port.checks_checksums_) conf.rxmode.offloads = kChecksumOffloads;
   const bool spreads = port.rx_queues_ > 1 && spread_by_flow(info, conf);
-  if (int code = rte_eth_dev_configure(id, port.rx_queues_, port.tx_queues_, &conf); code != 0) {
-    return ethdev_error("configuring its queues", id, code);
+  conf.intr_conf.rxq = options.wakes ? 1 : 0;
+  int configured = rte_eth_dev_configure(id, port.rx_queues_, port.tx_queues_, &conf);
+  if (configured != 0 && options.wakes) {  // a device without receive interrupts may refuse all of it
+    conf.intr_conf.rxq = 0;
+    configured = rte_eth_dev_configure(id, port.rx_queues_, port.tx_queues_, &conf);
+  }
+  port.wakes_ = conf.intr_conf.rxq != 0;
+  if (configured != 0) {
+    return ethdev_error("configuring its queues", id, configured);
   }
   port.port_id_ = id;
   uint16_t rx_descriptors = options.rx_descriptors;
@@ -121,6 +129,7 @@ Result<NicPort> NicPort::start(const NicPortOptions& options) {
   port.description_ = std::string(info.driver_name) + ", rx " + std::to_string(rx_descriptors) + " and tx " +
                       std::to_string(tx_descriptors) + " descriptors, checksums checked by " +
                       (port.checks_checksums_ ? "the NIC" : "software");
+  if (port.wakes_) port.description_ += ", wakes an idle worker";
   if (options.workers > 1) {
     port.description_ += ", " + std::to_string(port.rx_queues_) + " rx queues";
     if (port.rx_queues_ > 1) port.description_ += spreads ? " by symmetric RSS" : " as the driver spreads";
@@ -131,6 +140,7 @@ Result<NicPort> NicPort::start(const NicPortOptions& options) {
 
 NicPort::NicPort(NicPort&& other) noexcept
     : port_id_(std::exchange(other.port_id_, kClosed)),
+      wakes_(other.wakes_),
       rx_queues_(other.rx_queues_),
       tx_queues_(other.tx_queues_),
       mac_(other.mac_),
@@ -158,6 +168,7 @@ NicQueue NicPort::queue(size_t worker) const {
   queue.receives_ = worker < rx_queues_;
   queue.checks_checksums_ = checks_checksums_;
   queue.mac_ = mac_;
+  queue.wakes_ = wakes_ && queue.receives_;
   return queue;
 }
 
@@ -167,6 +178,26 @@ uint16_t NicQueue::receive(rte_mbuf** packets, uint16_t count) const {
 
 uint16_t NicQueue::transmit(rte_mbuf** packets, uint16_t count) const {
   return rte_eth_tx_burst(port_id_, queue_, packets, count);
+}
+
+bool NicQueue::prepare_to_sleep() const {
+  return wakes_ &&
+         rte_eth_dev_rx_intr_ctl_q(port_id_, queue_, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, nullptr) == 0;
+}
+
+// Devices whose descriptor is ready whenever there is a packet (net_tap) need no arming and refuse it.
+void NicQueue::arm() const {
+  static_cast<void>(rte_eth_dev_rx_intr_enable(port_id_, queue_));
+}
+
+void NicQueue::sleep_until_packet(uint64_t longest_ns) const {
+  rte_epoll_event event;
+  const auto longest_ms = static_cast<int>((longest_ns + kNsPerMs - 1) / kNsPerMs);
+  static_cast<void>(rte_epoll_wait(RTE_EPOLL_PER_THREAD, &event, 1, longest_ms));
+}
+
+void NicQueue::disarm() const {
+  static_cast<void>(rte_eth_dev_rx_intr_disable(port_id_, queue_));
 }
 
 ChecksumsKnownGood NicQueue::checksums(const rte_mbuf* packet) const {

@@ -26,6 +26,7 @@ struct NicPortOptions {
   uint16_t tx_descriptors = 1024;
   rte_mempool* pool = nullptr;  // buffers of received packets
   uint16_t workers = 1;
+  bool wakes = false;  // a worker is to sleep until a packet comes, where the device has receive interrupts
 };
 
 // One worker's end of the port. Polled by that worker only; the port must outlive it.
@@ -40,9 +41,18 @@ class NicQueue {
   [[nodiscard]] ChecksumsKnownGood checksums(const rte_mbuf* packet) const;
   [[nodiscard]] const MacAddress& mac() const { return mac_; }
 
+  // Sleeping until a packet comes, by the worker's own thread. Once: whether the device can wake it.
+  [[nodiscard]] bool prepare_to_sleep() const;
+  // Then each time: arm, look once more whether there is a packet, sleep if not (rounded up to whole
+  // milliseconds; may end early for no reason), disarm.
+  void arm() const;
+  void sleep_until_packet(uint64_t longest_ns) const;
+  void disarm() const;
+
  private:
   friend class NicPort;
   NicQueue() = default;
+  bool wakes_ = false;
   uint16_t port_id_ = 0;
   uint16_t queue_ = 0;
   bool receives_ = true;
@@ -70,6 +80,7 @@ class NicPort {
 
   static constexpr uint16_t kClosed = 0xffff;
   uint16_t port_id_ = kClosed;
+  bool wakes_ = false;
   uint16_t rx_queues_ = 1;
   uint16_t tx_queues_ = 1;
   MacAddress mac_;

@@ -106,6 +106,12 @@ class Worker {
   // One round. Returns whether there was anything to do.
   bool turn(uint64_t now_ns);
 
+  // Its own thread, between two turns: whether nothing can come but packets of clients, and what other threads tell:
+  // there is no guest, no SYN that waits, nothing to sweep, and no other worker.
+  [[nodiscard]] bool waits_for_clients_only() const {
+    return polled_.empty() && hold_.size() == 0 && sweeps_.empty() && incoming_.empty();
+  }
+
   // Any thread: how many PortMessage::kDown were obeyed so far. The worker has not touched those ports since.
   [[nodiscard]] uint64_t downs_acknowledged() const { return downs_acknowledged_.observe(); }
 

@@ -26,7 +26,8 @@ WorkerGroup::WorkerGroup(const WorkerGroupOptions& options, const WorkerGroupLin
   // An up and a down of every slot, twice.
   const size_t messages = std::bit_ceil(std::max<size_t>(4 * options.each.slots, 2));
   for (size_t number = 0; number < options.workers; ++number) {
-    auto& member = *members_.emplace_back(std::make_unique<Member>(options.load_records, messages));
+    auto& member = *members_.emplace_back(
+        std::make_unique<Member>(options.load_records, messages, links.nic->queue(number)));
     WorkerOptions own = options.each;
     own.number = number;
     member.worker = std::make_unique<Worker>(own, WorkerLinks{.nic = links.nic,
@@ -45,6 +46,7 @@ void WorkerGroup::run(size_t number) {
   ::prctl(PR_SET_NAME, name.c_str());
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // a nap of 20 us is not to become one of 70
   Member& member = *members_[number];
+  const bool nic_wakes = config_.idle_sleep_ns != 0 && member.queue.prepare_to_sleep();
   uint32_t idle_turns = 0;
   Naps naps(std::min(kFirstNapNs, config_.idle_sleep_ns), config_.idle_sleep_ns);
   while (stop_.observe() == 0) {
@@ -52,12 +54,24 @@ void WorkerGroup::run(size_t number) {
     idle_turns = busy ? 0 : idle_turns + 1;
     if (busy) naps.begin_again();
     if (config_.idle_sleep_ns != 0 && idle_turns >= kIdleTurnsBeforeSleep) {
-      naps.take();
+      const uint64_t ns = naps.next();
+      if (nic_wakes && ns == config_.idle_sleep_ns && member.worker->waits_for_clients_only()) {
+        sleep_until_packet(member);
+      } else {
+        nap(ns);
+      }
     } else if (shares_cpus_ && !busy) {
       ::sched_yield();
     }
   }
   member.ended.publish(1);
+}
+
+// What came before the interrupt was armed raises none: hence the turn in between.
+void WorkerGroup::sleep_until_packet(Member& member) {
+  member.queue.arm();
+  if (!member.worker->turn(monotonic_ns())) member.queue.sleep_until_packet(kSleepMaxNs);
+  member.queue.disarm();
 }
 
 std::vector<SpscRing<LoadRecord>*> WorkerGroup::load_rings() {

@@ -17,11 +17,14 @@
 
 #include "counter.h"
 #include "dataplane/hand_over.h"
+#include "dataplane/nic_port.h"
 #include "dataplane/worker.h"
+#include "units.h"
 
 namespace cheshire {
 
 inline constexpr size_t kLoadRingRecords = 65536;
+inline constexpr uint64_t kSleepMaxNs = 10 * kNsPerMs;
 
 struct WorkerGroupOptions {
   size_t workers = 1;
@@ -50,7 +53,8 @@ class WorkerGroup {
   [[nodiscard]] Worker& worker(size_t number) { return *members_[number]->worker; }
 
   // The worker's thread: polls until stop(). With worker.idle_sleep, a worker that found nothing for a while naps
-  // between its turns: short naps first, and never longer than that.
+  // between its turns: short naps first, and never longer than that. A lone worker without a guest sleeps until the
+  // NIC wakes it, where the NIC can: at the most kSleepMaxNs, after which it sees what other threads tell it.
   void run(size_t number);
   // Any thread.
   void stop() { stop_.publish(1); }
@@ -64,10 +68,14 @@ class WorkerGroup {
   [[nodiscard]] uint64_t downs_acknowledged() const;
 
  private:
+  struct Member;
+  void sleep_until_packet(Member& member);
   struct Member {
-    Member(size_t load_records, size_t port_messages) : load_ring(load_records), messages(port_messages) {}
+    Member(size_t load_records, size_t port_messages, const NicQueue& nic_queue)
+        : load_ring(load_records), messages(port_messages), queue(nic_queue) {}
     SpscRing<LoadRecord> load_ring;
     SpscRing<PortMessage> messages;
+    NicQueue queue;
     std::unique_ptr<Worker> worker;
     Counter ended;  // writer: its thread; readers: any
   };
