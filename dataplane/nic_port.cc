@@ -39,8 +39,6 @@ Error too_few_queues(const rte_eth_dev_info& info, uint16_t workers) {
                    "(docs/config.md, \"Queues of a device\")"};
 }
 
-// Toeplitz over this key gives both directions of a connection one value: it repeats after 16 bits, so addresses, and
-// ports, may change places (Woo and Park, "Scalable TCP Session Monitoring with Symmetric Receive-side Scaling", 2012).
 constexpr size_t kRssKeyMax = 64;
 constexpr std::array<uint8_t, kRssKeyMax> symmetric_key() {
   std::array<uint8_t, kRssKeyMax> key{};
@@ -67,6 +65,10 @@ bool spread_by_flow(const rte_eth_dev_info& info, rte_eth_conf& conf) {
 }
 
 }  // namespace
+
+std::span<const uint8_t> symmetric_rss_key() {
+  return g_symmetric_key;
+}
 
 Result<uint16_t> find_ethdev(const std::string& device) {
   const std::string name = device.substr(0, device.find(','));

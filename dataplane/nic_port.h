@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,10 @@ class NicPort {
   bool checks_checksums_ = false;
   std::string description_;
 };
+
+// Toeplitz over this key gives both directions of a connection one value: it repeats after 16 bits, so addresses, and
+// ports, may change places (Woo and Park, "Scalable TCP Session Monitoring with Symmetric Receive-side Scaling", 2012).
+[[nodiscard]] std::span<const uint8_t> symmetric_rss_key();
 
 // The ethdev that EAL made for a PCI address or a virtual device ("net_tap0,iface=x" is called net_tap0).
 [[nodiscard]] Result<uint16_t> find_ethdev(const std::string& device);

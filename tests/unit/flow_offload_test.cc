@@ -76,6 +76,24 @@ class FlowOffloadTest : public testing::Test {
   uint64_t arrived_ = 0;
 };
 
+TEST_F(FlowOffloadTest, a_services_rule_leads_to_its_owners_queue_or_to_all_where_that_has_none) {
+  services_ = {service(0, kVip, 80), service(1, kVip, 81), service(2, kVip, 82)};
+  services_[1].worker = 1;
+  services_[2].worker = 2;  // two receive queues only
+  start({}, {.queues = {0, 1}});
+  run(20);
+  const auto queues_of = [&](uint16_t port) {
+    for (const auto& [handle, installed] : device_->rules) {
+      const FlowRule& rule = installed.rule;
+      if (rule.match == FlowRule::Match::kService && rule.port == be16(port)) return rule.queues;
+    }
+    return std::vector<uint16_t>{};
+  };
+  EXPECT_EQ(queues_of(80), std::vector<uint16_t>{0});
+  EXPECT_EQ(queues_of(81), std::vector<uint16_t>{1});
+  EXPECT_EQ(queues_of(82), (std::vector<uint16_t>{0, 1}));
+}
+
 TEST_F(FlowOffloadTest, ClimbsAllRungsOnAGoodNicWithoutLosingAPacket) {
   start({});
   EXPECT_TRUE(device_->rules.empty());
