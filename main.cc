@@ -276,6 +276,8 @@ int run(const Config& config, const std::string& config_path) {
 
   if (auto result = eal.value().launch(workers->size(), [&](size_t number) { workers->run(number); });
       !result) {
+    workers->stop();  // those that run already
+    eal.value().join();
     return start_failed(result.error());
   }
   for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
