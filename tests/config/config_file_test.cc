@@ -106,6 +106,28 @@ services:
   EXPECT_EQ(service.drain_deadline_ns, 0u);
 }
 
+TEST(ConfigFile, AListOfCpusMakesAWorkerOnEach) {
+  const Config one = loaded(kLeast);
+  EXPECT_EQ(one.eal.lcores, std::vector<uint32_t>{0});
+  const Config three = loaded(R"(
+name: demo
+eal: {lcore: [2, 0, 2]}
+worker: {idle_sleep: 50us}
+nic: {device: net_null0}
+images: {web: {kernel: grin.elf}}
+services:
+  a: {listen: "192.0.2.10:80", image: web}
+  b: {listen: "192.0.2.10:81", image: web, worker: auto}
+  c: {listen: "192.0.2.10:82", image: web, worker: 0}
+  d: {listen: "192.0.2.10:83", image: web}
+)");
+  EXPECT_EQ(three.eal.lcores, (std::vector<uint32_t>{2, 0, 2}));
+  ASSERT_EQ(three.services.size(), 4U);
+  std::vector<uint16_t> owners;
+  for (uint16_t index = 0; index < 4; ++index) owners.push_back(three.worker_of(ServiceIndex{index}));
+  EXPECT_EQ(owners, (std::vector<uint16_t>{0, 1, 0, 0}));
+}
+
 TEST(ConfigFile, AGuestMayHaveTheVipOfAnotherService) {
   loaded(std::string(kLeast) + "");
   const Config config = loaded(R"(name: demo

@@ -178,6 +178,27 @@ TEST(ConfigProblems, ChecksOverSeveralKeys) {
   });
 }
 
+TEST(ConfigProblems, Workers) {
+  const std::string nine = "0, 1, 2, 3, 4, 5, 6, 7, 8";
+  expect_all({
+      {"nic:", "eal: {lcore: []}\nnic:", "f:3:7: error: eal.lcore: is empty; write the CPU of each worker"},
+      {"nic:", "eal: {lcore: [0, first]}\nnic:",
+       "f:3:18: error: eal.lcore[1]: \"first\" is no CPU; write a number from 0 to 1023"},
+      {"nic:", "eal: {lcore: 1024}\nnic:",
+       "f:3:14: error: eal.lcore: \"1024\" is no CPU; write a number from 0 to 1023"},
+      {"nic:", "eal: {lcore: {a: 1}}\nnic:",
+       "f:3:14: error: eal.lcore: is a map of keys; write one value: a CPU, or a list"},
+      {"nic:", "eal: {lcore: [" + nine + ", " + nine + "]}\nnic:",
+       "f:3:63: error: eal.lcore: has 18 items, and 16 is the most"},
+      {"nic:", "eal: {lcore: [0, 1, 1]}\nnic:",
+       "f:3:7: warning: eal.lcore: several workers share a CPU, and none of them ever sleeps"},
+      {"image: web", "image: web\n    worker: 1",
+       "f:10:13: error: services.hello.worker: there is no worker 1: eal.lcore makes 1, numbered from 0"},
+      {"image: web", "image: web\n    worker: 16",
+       "f:10:13: error: services.hello.worker: \"16\" is out of range; write 0 to 15, or auto"},
+  });
+}
+
 TEST(ConfigProblems, SocketPathsFit) {
   // "/demo/slot-499.sock" has 19 bytes of the 107.
   const auto with_directory = [](size_t bytes) {
