@@ -20,16 +20,23 @@ struct Frame {
 
 uint16_t SinkPort::to_guest(rte_mbuf** packets, uint16_t count) {
   taken_ += count;
-  if (!answers_) return count;
+  if (answers_) look_for_syns(packets, count);
+  return count;
+}
+
+void SinkPort::look_for_syns(rte_mbuf** packets, uint16_t count) {
   for (uint16_t i = 0; i < count; ++i) {
     const auto* frame = rte_pktmbuf_mtod(packets[i], const Frame*);
     if (packets[i]->data_len < sizeof(Frame) || frame->tcp.flags != kTcpSyn) continue;
     asked_.push_back({frame->ip, frame->tcp});
   }
-  return count;
 }
 
 uint16_t SinkPort::from_guest(rte_mempool* pool, rte_mbuf** packets, uint16_t count) {
+  return asked_.empty() ? 0 : answer(pool, packets, count);
+}
+
+uint16_t SinkPort::answer(rte_mempool* pool, rte_mbuf** packets, uint16_t count) {
   uint16_t sent = 0;
   for (; sent < count && !asked_.empty(); ++sent) {
     rte_mbuf* packet = rte_pktmbuf_alloc(pool);

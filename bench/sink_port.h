@@ -26,6 +26,9 @@ class SinkPort final : public GuestPort {
     Ipv4Header ip;
     TcpHeader tcp;
   };
+  void look_for_syns(rte_mbuf** packets, uint16_t count);
+  [[nodiscard]] uint16_t answer(rte_mempool* pool, rte_mbuf** packets, uint16_t count);
+
   bool answers_ = true;
   uint64_t taken_ = 0;
   std::vector<Asked> asked_;

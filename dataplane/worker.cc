@@ -94,6 +94,41 @@ void Worker::housekeeping() {
   transmit();
 }
 
+// Whether its queue is empty now. In line: with many instances it is done for each packet.
+[[gnu::always_inline]] inline bool Worker::flush_slot(SlotIndex index, SlotState& slot) {
+  if (slot.queue.empty()) [[unlikely]]
+    return true;
+  if (!slot.alive()) [[unlikely]]
+    return false;  // on standby, its device taken down: what came for it waits
+  becomes_hot(index, slot);
+  touch(index, slot);
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  uint16_t count = 0;
+  uint16_t sent = 0;
+  do {
+    count = static_cast<uint16_t>(std::min<uint32_t>(slot.queue.contiguous(), kBurst));
+    rte_mbuf** front = slot.queue.front();
+    sent = slot.port->to_guest(front, count);
+    if (sent_count_ + sent > sent_.size()) [[unlikely]]
+      free_sent();
+    rte_mbuf** kept = &sent_[sent_count_];
+    for (uint16_t i = 0; i < sent; ++i) {
+      bytes += front[i]->pkt_len;
+      kept[i] = front[i];
+    }
+    sent_count_ += sent;
+    packets += sent;
+    slot.queue.pop(sent);
+    // Less than it was offered: its ring is full, and the rest waits for its next buffers.
+  } while (sent == count && !slot.queue.empty());
+  SlotLoad& load = board_.slot(index);
+  load.packets_to_guest.add(packets);
+  load.bytes_to_guest.add(bytes);
+  board_.worker.packets_to_guest.add(packets);
+  return slot.queue.empty();
+}
+
 void Worker::flush_to_guests() {
   for (size_t looks = std::min(stuck_.size(), kStuckLooks); looks > 0; --looks) {
     if (stuck_next_ >= stuck_.size()) stuck_next_ = 0;
@@ -123,39 +158,6 @@ void Worker::flush_to_guests() {
 void Worker::count_queued(SlotState& slot) {
   board_.worker.held_packets.add(uint64_t{slot.queue.size()} - slot.queue_counted);
   slot.queue_counted = slot.queue.size();
-}
-
-// Whether its queue is empty now.
-bool Worker::flush_slot(SlotIndex index, SlotState& slot) {
-  if (slot.queue.empty()) return true;
-  if (!slot.alive()) return false;  // on standby, its device taken down: what came for it waits
-  becomes_hot(index, slot);
-  touch(index, slot);
-  uint64_t packets = 0;
-  uint64_t bytes = 0;
-  uint16_t count = 0;
-  uint16_t sent = 0;
-  do {
-    count = static_cast<uint16_t>(std::min<uint32_t>(slot.queue.contiguous(), kBurst));
-    rte_mbuf** front = slot.queue.front();
-    sent = slot.port->to_guest(front, count);
-    if (sent_count_ + sent > sent_.size()) [[unlikely]]
-      free_sent();
-    rte_mbuf** kept = &sent_[sent_count_];
-    for (uint16_t i = 0; i < sent; ++i) {
-      bytes += front[i]->pkt_len;
-      kept[i] = front[i];
-    }
-    sent_count_ += sent;
-    packets += sent;
-    slot.queue.pop(sent);
-    // Less than it was offered: its ring is full, and the rest waits for its next buffers.
-  } while (sent == count && !slot.queue.empty());
-  SlotLoad& load = board_.slot(index);
-  load.packets_to_guest.add(packets);
-  load.bytes_to_guest.add(bytes);
-  board_.worker.packets_to_guest.add(packets);
-  return slot.queue.empty();
 }
 
 // What guests got was copied into their rings. Nearly always these are buffers of one pool that nobody else
