@@ -17,18 +17,4 @@ ServiceRewrite::ServiceRewrite(const SteeringService& service)
   tcp_from_guest_.replace(guest_ip_, vip_).replace(guest_port_, vip_port_);
 }
 
-void ServiceRewrite::from_guest(uint8_t* frame, const ParsedPacket& packet, const MacAddress& nic_mac,
-                                const MacAddress& client_mac) const {
-  auto& ethernet = header_at<EthernetHeader>(frame, 0);
-  ethernet.destination = client_mac;
-  ethernet.source = nic_mac;
-  if (!mapped_) return;
-  auto& ip = header_at<Ipv4Header>(frame, packet.l3_offset);
-  auto& tcp = header_at<TcpHeader>(frame, packet.l4_offset);
-  ip.source = vip_;
-  ip.checksum = ip_from_guest_.apply(ip.checksum);
-  tcp.source_port = vip_port_;
-  tcp.checksum = tcp_from_guest_.apply(tcp.checksum);
-}
-
 }  // namespace cheshire

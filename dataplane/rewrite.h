@@ -32,7 +32,18 @@ class ServiceRewrite {
     tcp.checksum = tcp_to_guest_.apply(tcp.checksum);
   }
   void from_guest(uint8_t* frame, const ParsedPacket& packet, const MacAddress& nic_mac,
-                  const MacAddress& client_mac) const;
+                  const MacAddress& client_mac) const {
+    auto& ethernet = header_at<EthernetHeader>(frame, 0);
+    ethernet.destination = client_mac;
+    ethernet.source = nic_mac;
+    if (!mapped_) return;
+    auto& ip = header_at<Ipv4Header>(frame, packet.l3_offset);
+    auto& tcp = header_at<TcpHeader>(frame, packet.l4_offset);
+    ip.source = vip_;
+    ip.checksum = ip_from_guest_.apply(ip.checksum);
+    tcp.source_port = vip_port_;
+    tcp.checksum = tcp_from_guest_.apply(tcp.checksum);
+  }
 
  private:
   be32 vip_;

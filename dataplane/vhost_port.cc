@@ -22,18 +22,39 @@ constexpr uint64_t kMarksPerSecond = 10'000;
 constexpr uint64_t kForgottenAfterSeconds = 1;
 constexpr uint16_t kRingSizeMax = 1024;
 
+// What the library moves in one call at the most (MAX_PKT_BURST); of more it takes the first of them, which looks like
+// a ring that is full, or empty.
+constexpr uint16_t kVhostBurst = 32;
+
+// Calls move(first, count) until it moves less than it could. Returns the sum.
+template <typename Move>
+uint16_t in_bursts(uint16_t count, Move&& move) {
+  uint16_t done = 0;
+  while (done < count) {
+    const auto burst = std::min(kVhostBurst, static_cast<uint16_t>(count - done));
+    const uint16_t moved = move(done, burst);
+    done = static_cast<uint16_t>(done + moved);
+    if (moved < burst) break;
+  }
+  return done;
+}
+
 }  // namespace
 
 VhostPort::VhostPort() : times_(rte_get_tsc_hz() / kMarksPerSecond) {}
 
 uint16_t VhostPort::to_guest(rte_mbuf** packets, uint16_t count) {
-  const uint16_t sent = rte_vhost_enqueue_burst(vid_, kGuestReceiveQueue, packets, count);
+  const uint16_t sent = in_bursts(count, [&](uint16_t from, uint16_t burst) {
+    return rte_vhost_enqueue_burst(vid_, kGuestReceiveQueue, packets + from, burst);
+  });
   if (sent != 0) times_.delivered(sent, rte_rdtsc());
   return sent;
 }
 
 uint16_t VhostPort::from_guest(rte_mempool* pool, rte_mbuf** packets, uint16_t count) {
-  return rte_vhost_dequeue_burst(vid_, kGuestTransmitQueue, pool, packets, count);
+  return in_bursts(count, [&](uint16_t from, uint16_t burst) {
+    return rte_vhost_dequeue_burst(vid_, kGuestTransmitQueue, pool, packets + from, burst);
+  });
 }
 
 Backlog VhostPort::backlog() {

@@ -177,9 +177,6 @@ class Worker {
     if (slot.to_flush) return;
     slot.to_flush = true;
     fresh_[fresh_count_++] = index;
-    // What flushing it will touch.
-    __builtin_prefetch(slot.port);
-    __builtin_prefetch(&board_.slot(index).packets_to_guest, 1);
   }
   void count_queued(SlotState& slot);
   void wakes(SlotIndex index, const SlotState& slot);

@@ -39,6 +39,13 @@ bool is_syn_ack(const ParsedPacket& parsed) {
   return (parsed.tcp_flags & kSynAck) == kSynAck;
 }
 
+// Of a plain segment in an open flow: nothing but that the flow lives, and how far the guest has sent.
+bool tells_nothing(const ParsedPacket& parsed, const FlowEntry& flow) {
+  constexpr uint8_t kTell = kFlowReset | kFlowHoldsSyn;
+  const bool answers = parsed.l4_length != sizeof(TcpHeader) && (flow.flags & kFlowOwesAnswer) != 0;
+  return flow.state == FlowState::kOpen && (flow.flags & kTell) == 0 && !answers && flow.vlan_tci == kNoVlan;
+}
+
 bool sequence_after(uint32_t a, uint32_t b) {
   return static_cast<int32_t>(a - b) > 0;
 }
@@ -105,14 +112,30 @@ bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
 }
 
 void Worker::act_on_guest(SlotIndex index) {
+  const SlotState& slot = slots_[index.value];
+  const ServiceRewrite& rewrite = rewrites_[slot.service.value];
+  const uint32_t now = flow_time(now_ns_);
   for (uint16_t i = 0; i < burst_.count; ++i) {
     rte_mbuf* packet = burst_.packets[i];
     const ParsedPacket& parsed = burst_.parsed[i];
     switch (burst_.steps[i]) {
-      case Step::kSegment:
-        guest_segment(index, packet, parsed,
-                      flows_.find(burst_.places[i], burst_.keys[i], burst_.candidates[i]));
+      case Step::kSegment: {
+        FlowEntry* flow = flows_.find(burst_.places[i], burst_.keys[i], burst_.candidates[i]);
+        if (flow != nullptr && parsed.plain && flow->slot == index && flow->generation == slot.generation &&
+            tells_nothing(parsed, *flow)) {
+          // What nearly every packet is.
+          const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
+          const uint32_t next = tcp.sequence.value() + tcp_sequence_length(parsed);
+          if (flow->last_seen != now) flow->last_seen = now;
+          if (sequence_after(next, flow->guest_next)) flow->guest_next = next;
+          set_length(packet, parsed.frame_length);
+          rewrite.from_guest(bytes_of(packet), parsed, nic_.mac(), flow->client_mac);
+          send_to_client(packet);
+        } else {
+          guest_segment(index, packet, parsed, flow);
+        }
         break;
+      }
       case Step::kAnswerArp:
         make_arp_reply(bytes_of(packet), parsed, kGatewayMac);
         queue_to_guest(index, packet);
