@@ -11,6 +11,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,9 +26,9 @@ class HugeArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
-  explicit HugeArray(size_t count) {
+  explicit HugeArray(size_t count) : size_(count) {
     // A small array is not worth a huge page; a large one begins at the boundary of one.
-    const size_t size = count * sizeof(T);
+    const size_t size = std::max<size_t>(count, 1) * sizeof(T);
     const size_t page = size < kHugePage ? kPage : kHugePage;
     bytes_ = round_up(size, page);
     mapped_ = bytes_ + (page - kPage);
@@ -45,6 +46,9 @@ class HugeArray {
 
   [[nodiscard]] T& operator[](size_t index) { return items_[index]; }
   [[nodiscard]] const T& operator[](size_t index) const { return items_[index]; }
+  [[nodiscard]] size_t size() const { return size_; }
+  [[nodiscard]] T* begin() { return items_; }
+  [[nodiscard]] T* end() { return items_ + size_; }
   [[nodiscard]] T* data() { return items_; }
   [[nodiscard]] const T* data() const { return items_; }
 
@@ -53,6 +57,7 @@ class HugeArray {
   static constexpr size_t kPage = 4096;
   static size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
+  size_t size_;
   size_t bytes_ = 0;
   size_t mapped_ = 0;
   void* mapping_ = nullptr;

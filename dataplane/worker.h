@@ -45,6 +45,7 @@
 #include "dataplane/guest_port.h"
 #include "dataplane/hand_over.h"
 #include "dataplane/hold_queue.h"
+#include "dataplane/huge_array.h"
 #include "dataplane/nic_port.h"
 #include "dataplane/packet_burst.h"
 #include "dataplane/packet_queue.h"
@@ -318,7 +319,7 @@ class Worker {
   ReturnPaths return_paths_;  // of flows that found no room in it
   uint64_t untracked_until_ns_ = 0;
   HoldQueue hold_;
-  std::vector<SlotState> slots_;
+  HugeArray<SlotState> slots_;
   std::vector<SlotIndex> polled_;  // slots whose instance is alive
   // Which of them are looked at when (worker_from_guest.cc): those that packets went to or came from lately …
   std::vector<SlotIndex> hot_;
