@@ -156,10 +156,12 @@ class Demo:
     def _until_zero(self, running, look=lambda: None):
         def at_zero():
             look()
-            return not tiers.in_use(running)
+            left[:] = tiers.in_use(running)
+            return not left
+        left = []
         with contextlib.suppress(wait.TookTooLong):  # the verdict says what is left
             wait.wait_until("no VM is left", at_zero, within_s=15)
-        self.out.instances_end += len(tiers.in_use(running))
+        self.out.instances_left += left
 
     def _act_4(self, running, taken):
         self.screen.title(f"Act 4: VMs that are kept ready; {tiers.STARTS} starts of each tier, ms from SYN "

@@ -54,7 +54,7 @@ class Outcome:
         self.answered = 0
         self.cold_starts = []
         self.instances_peak = 0
-        self.instances_end = 0
+        self.instances_left = []
         self.steps = []  # [(ms, words)] of the service whose load rises and falls
         self.instance_memory_mib = None
         self.driver = None  # that `driver: auto` came to
@@ -82,8 +82,8 @@ class Outcome:
             faults.append(f"{self.requests - self.answered} of {self.requests} requests lost")
         if len(self.cold_starts) < cold_starts_min:
             faults.append(f"only {len(self.cold_starts)} cold starts measured, {cold_starts_min} wanted")
-        if self.instances_end != 0:
-            faults.append(f"{self.instances_end} VMs at the end")
+        if self.instances_left:
+            faults.append(f"{len(self.instances_left)} VMs at the end: {', '.join(self.instances_left)}")
         for driver, tiers in self.tiers_ms.items():
             faults += [f"only {len(times)} starts of {driver} from {tier}" for tier, times in tiers.items()
                        if len(times) < STARTS_OF_A_TIER_MIN]
@@ -112,7 +112,7 @@ class Outcome:
             "overload": self.overload and self.overload.figures(),
             "steps": [{"ms": round(ms, 3), "words": words} for ms, words in self.steps],
             "instances_peak": self.instances_peak,
-            "instances_end": self.instances_end,
+            "instances_end": len(self.instances_left),
             "failure": self.failure,
         }
         with open(path, "w") as file:
@@ -195,7 +195,7 @@ class Screen:
             words = (f"{self._styled('PASS', '1;32')}: {out.answered} of {out.requests} requests answered, "
                      f"{len(out.cold_starts)} cold starts on {out.driver} with a median of "
                      f"{out.figures_of(lambda one: one.total)['p50']:.1f} ms, {out.instances_peak} VMs at "
-                     f"the peak and {out.instances_end} at the end, nothing left behind, {seconds:.0f} s")
+                     f"the peak and {len(out.instances_left)} at the end, nothing left behind, {seconds:.0f} s")
         print(f"\n{words}", file=self._stream, flush=True)
         return 1 if faults else 0
 

@@ -36,8 +36,8 @@ class DriverTaken:
 
 
 def in_use(running):
-    """Instances that are there because somebody wants or wanted them."""
-    return [name for name, instance in running.telemetry.instances().items()
+    """Instances that are there because somebody wants or wanted them, each with its state."""
+    return [f"{name} ({instance['state']})" for name, instance in running.telemetry.instances().items()
             if instance["state"] not in KEPT_READY]
 
 
