@@ -49,7 +49,8 @@ Result<std::unique_ptr<BootBenchDataPlane>> BootBenchDataPlane::start(const std:
                           .downs_acknowledged = [&plane = *plane] { return plane.downs_.observe(); }});
   if (!vhost) return vhost.error();
   plane->vhost_ = std::move(vhost).value();
-  const Result<void> launched = plane->eal_.launch(1, [&plane = *plane](size_t) { plane.poll_until_stopped(); });
+  const Result<void> launched =
+      plane->eal_.launch(1, [&plane = *plane](size_t) { plane.poll_until_stopped(); });
   if (!launched) return launched.error();
   return plane;
 }
