@@ -113,9 +113,9 @@ void Worker::housekeeping() {
     if (sent_count_ + sent > sent_.size()) [[unlikely]]
       free_sent();
     rte_mbuf** kept = &sent_[sent_count_];
-    for (uint16_t i = 0; i < sent; ++i) {
-      bytes += front[i]->pkt_len;
-      kept[i] = front[i];
+    for (rte_mbuf* const* const end = front + sent; front != end; ++front) {
+      bytes += (*front)->pkt_len;
+      *kept++ = *front;
     }
     sent_count_ += sent;
     packets += sent;
@@ -125,7 +125,7 @@ void Worker::housekeeping() {
   SlotLoad& load = board_.slot(index);
   load.packets_to_guest.add(packets);
   load.bytes_to_guest.add(bytes);
-  board_.worker.packets_to_guest.add(packets);
+  flushed_ += packets;
   return slot.queue.empty();
 }
 
@@ -152,6 +152,8 @@ void Worker::flush_to_guests() {
     stuck_.push_back(fresh_[i]);
   }
   fresh_count_ = 0;
+  board_.worker.packets_to_guest.add(flushed_);
+  flushed_ = 0;
 }
 
 // A packet that is queued and leaves in the same turn is never counted as held.

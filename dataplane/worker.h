@@ -164,7 +164,13 @@ class Worker {
   void flush_to_guests();
   [[nodiscard]] bool flush_slot(SlotIndex index, SlotState& slot);
   void free_sent();
-  void becomes_hot(SlotIndex index, SlotState& slot);
+  void becomes_hot(SlotIndex index, SlotState& slot) {
+    slot.empty_looks = 0;
+    if (slot.hot) [[likely]]
+      return;
+    slot.hot = true;
+    hot_.push_back(index);  // within what was reserved at start
+  }
   void transmit();
   void report_ready();
   void send_to_client(rte_mbuf* packet);
@@ -328,6 +334,7 @@ class Worker {
   // Slots with packets in their queue: of this turn, and those whose guest has not taken them.
   std::vector<SlotIndex> fresh_;  // the first fresh_count_ of as many as there are slots
   uint32_t fresh_count_ = 0;
+  uint64_t flushed_ = 0;  // packets that guests took in this flush
   std::vector<SlotIndex> stuck_;
   std::vector<SlotIndex> touched_;  // since the last load publication, or with packets still in their rings
   size_t stuck_next_ = 0;

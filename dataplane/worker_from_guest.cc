@@ -87,13 +87,6 @@ bool Worker::receive_from_guests(bool clients_came) {
   return busy;
 }
 
-void Worker::becomes_hot(SlotIndex index, SlotState& slot) {
-  slot.empty_looks = 0;
-  if (slot.hot) return;
-  slot.hot = true;
-  hot_.push_back(index);  // within what was reserved at start
-}
-
 bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
   burst_.count = slot.port->from_guest(options_.pool, burst_.packets.data(), kBurst);
   if (burst_.count == 0) return false;

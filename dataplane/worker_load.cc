@@ -14,12 +14,22 @@ constexpr uint64_t kTimedMaxNs = kNsPerSecond;
 
 }  // namespace
 
+// With many instances each record waits for lines of its slot and its row, unless they are fetched ahead.
 void Worker::publish_load() {
   load_published_ns_ = now_ns_;
   board_.worker.flows.set(flows_.size());
   look_after_instances();
   size_t kept = 0;
-  for (const SlotIndex index : touched_) {
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    constexpr size_t kAhead = 4;
+    if (i + kAhead < touched_.size()) {
+      const SlotIndex next = touched_[i + kAhead];
+      __builtin_prefetch(&slots_[next.value]);
+      __builtin_prefetch(&slots_[next.value].consumed);
+      __builtin_prefetch(&board_.slot(next).queue_delay_ns, 1);
+      __builtin_prefetch(&board_.slot(next).flows_opened);
+    }
+    const SlotIndex index = touched_[i];
     SlotState& slot = slots_[index.value];
     slot.touched = false;
     if (!slot.alive()) continue;
