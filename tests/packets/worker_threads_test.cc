@@ -3,8 +3,9 @@
 
 // Three workers, each on a thread of its own, and the threads around them: this one is the clients, the control thread
 // and the vhost-user thread. Every client is answered whichever queue its packets come to, a port goes down under load,
-// and at the end each packet is accounted for. For the thread sanitizer, too: what it reports of packet memory (memfd)
-// is DPDK's own rings, the wire's and the pool's, which it does not see; of anything else it has to be silent.
+// and at the end each packet is accounted for. May be run under the thread sanitizer, too, which does not see how DPDK's
+// own rings, the wire's and the pool's, hand packet memory (memfd) on: reports of that memory are to be expected, and to
+// be read.
 #include <array>
 #include <map>
 #include <thread>
