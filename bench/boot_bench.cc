@@ -23,6 +23,7 @@
 #include "bench/boot_bench_runs.h"
 #include "hypervisor/kvm/kvm_driver.h"
 #include "hypervisor/qemu/qemu_driver.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cheshire {
 namespace {
@@ -122,12 +123,11 @@ int run(Options options) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("boot_bench"));
   spdlog::set_level(spdlog::level::warn);
   if (options.kernel.empty()) options.kernel = default_kernel();
-  std::string directory = "/tmp/cheshire-boot-bench-XXXXXX";
-  if (::mkdtemp(directory.data()) == nullptr) return 1;
+  const TemporaryDirectory directory;
   BenchResult result;
   {
     const auto last_cpu = static_cast<uint32_t>(::sysconf(_SC_NPROCESSORS_ONLN) - 1);
-    auto plane = BootBenchDataPlane::start(directory, kSlots, last_cpu, options.nap_us * kNsPerUs);
+    auto plane = BootBenchDataPlane::start(directory.path(), kSlots, last_cpu, options.nap_us * kNsPerUs);
     if (!plane) {
       std::cerr << plane.error().what << "\n";
       return 1;
@@ -136,8 +136,6 @@ int run(Options options) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1100));
     result = run_all(options, *plane.value());
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(directory, ignored);
   std::cout << (options.json ? to_json(result) : to_table(result));
   if (!options.check) return 0;
   const Verdict verdict = check_bounds(result);

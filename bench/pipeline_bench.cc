@@ -21,7 +21,9 @@
 #include <map>
 
 #include "bench/pipeline_case.h"
+#include "bench/statistics.h"
 #include "bench/testpmd_peer.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cheshire {
 namespace {
@@ -144,7 +146,8 @@ struct Results {
   std::map<std::string, Peers> testpmd;  // by name of the traffic
 };
 
-Results run_all(const Options& options, const std::string& directory) {
+Results run_all(const Options& options) {
+  const TemporaryDirectory directory;
   Results results{.cases = cases(options), .own = {}, .testpmd = {}};
   std::vector<Traffic> traffics;
   for (const PipelineCase& wanted : results.cases) {
@@ -152,7 +155,7 @@ Results run_all(const Options& options, const std::string& directory) {
       traffics.push_back(wanted.traffic);
   }
   for (const Traffic& traffic : traffics) {
-    const std::string pcap = directory + "/frames.pcap";
+    const std::string pcap = directory.path("frames.pcap");
     write_pcap(traffic, pcap);
     for (uint32_t run = 0; run < options.runs; ++run) {
       std::cerr << traffic.name() << ", run " << run + 1 << " of " << options.runs << "\n";
@@ -274,12 +277,8 @@ int run(const Options& options) {
     return run_pipeline_case(nlohmann::json::parse(options.one_case).get<PipelineCase>(),
                              {options.pcap, options.quick, options.counted});
   }
-  std::string directory = (std::filesystem::temp_directory_path() / "cheshire-pipeline-XXXXXX").string();
-  if (::mkdtemp(directory.data()) == nullptr) return 1;
-  nlohmann::json told = to_json(run_all(options, directory));
+  nlohmann::json told = to_json(run_all(options));
   if (!options.file.empty()) told = merged(told, options.file);
-  std::error_code ignored;
-  std::filesystem::remove_all(directory, ignored);
   if (options.json) {
     std::cout << told.dump(2) << "\n";
   } else {

@@ -10,11 +10,12 @@
 // --check ends with 1 when an aim is missed; the last line has the figures.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "bench/reaction_bench_runs.h"
+#include "bench/statistics.h"
 
 namespace {
 
@@ -44,23 +45,22 @@ void print(const std::vector<Row>& rows) {
 
 // The medians of some rounds: the machine may be taken away from any one of them for milliseconds.
 Reaction of_rounds(const ReactionOptions& options) {
-  constexpr size_t kRounds = 5;
-  std::array<Reaction, kRounds> rounds;
-  for (Reaction& round : rounds) round = cheshire::bench::measure_reaction(options);
-  const auto sorted = [&](double Reaction::*figure) {
-    std::array<double, kRounds> values{};
-    std::transform(rounds.begin(), rounds.end(), values.begin(),
-                   [figure](const Reaction& round) { return round.*figure; });
-    std::sort(values.begin(), values.end());
+  constexpr int kRounds = 5;
+  std::vector<Reaction> rounds;
+  for (int round = 0; round < kRounds; ++round) rounds.push_back(cheshire::bench::measure_reaction(options));
+  const auto each = [&](double Reaction::*figure) {
+    std::vector<double> values;
+    for (const Reaction& round : rounds) values.push_back(round.*figure);
     return values;
   };
-  const auto median = [&](double Reaction::*figure) { return sorted(figure)[kRounds / 2]; };
-  const auto p99s = sorted(&Reaction::p99_us);
-  return {.p50_us = median(&Reaction::p50_us),
-          .p99_us = median(&Reaction::p99_us),
-          .p99_spread_us = p99s.back() - p99s.front(),
-          .bell_p50_us = median(&Reaction::bell_p50_us),
-          .cpu_percent = median(&Reaction::cpu_percent)};
+  const auto median_of = [&](double Reaction::*figure) { return cheshire::median(each(figure)); };
+  const std::vector<double> p99s = each(&Reaction::p99_us);
+  const auto [least, most] = std::minmax_element(p99s.begin(), p99s.end());
+  return {.p50_us = median_of(&Reaction::p50_us),
+          .p99_us = median_of(&Reaction::p99_us),
+          .p99_spread_us = *most - *least,
+          .bell_p50_us = median_of(&Reaction::bell_p50_us),
+          .cpu_percent = median_of(&Reaction::cpu_percent)};
 }
 
 }  // namespace

@@ -55,8 +55,4 @@ struct TestpmdRun {
 [[nodiscard]] std::vector<std::string> bench_eal_arguments(const std::string& program,
                                                            const std::string& prefix);
 
-[[nodiscard]] double median(std::vector<double> values);
-// (largest - smallest) / median
-[[nodiscard]] double spread(const std::vector<double>& values);
-
 }  // namespace cheshire

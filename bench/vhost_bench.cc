@@ -22,11 +22,13 @@
 #include <thread>
 
 #include "bench/pipeline_case.h"
+#include "bench/statistics.h"
 #include "bench/testpmd_peer.h"
 #include "check.h"
 #include "dataplane/packet_bytes.h"
 #include "dataplane/vhost_server.h"
 #include "dataplane/worker.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cheshire {
 namespace {
@@ -238,17 +240,16 @@ int run(const Options& options) {
   if (options.own_flows != 0) return run_own(options);
   nlohmann::json rows = nlohmann::json::array();
   for (const uint32_t flows : options.flows) {
-    std::string directory = (std::filesystem::temp_directory_path() / "cheshire-vhost-XXXXXX").string();
-    if (::mkdtemp(directory.data()) == nullptr) return 1;
-    const std::string pcap = directory + "/frames.pcap";
+    const TemporaryDirectory directory;
+    const std::string pcap = directory.path("frames.pcap");
     write_pcap({.flows = flows}, pcap);
     std::vector<double> own;
     std::vector<double> peer;
     std::string why;
     for (uint32_t run = 0; run < options.runs; ++run) {
       std::cerr << flows << " flows, run " << run + 1 << " of " << options.runs << "\n";
-      own.push_back(own_rate(flows, pcap, directory, why));
-      peer.push_back(testpmd_rate(flows, pcap, directory, why));
+      own.push_back(own_rate(flows, pcap, directory.path(), why));
+      peer.push_back(testpmd_rate(flows, pcap, directory.path(), why));
     }
     rows.push_back({{"flows", flows},
                     {"packets_per_second", median(own)},
@@ -257,8 +258,6 @@ int run(const Options& options) {
                     {"testpmd_spread", spread(peer)},
                     {"share", median(own) / median(peer)}});
     if (!why.empty()) rows.back()["error"] = why;
-    std::error_code ignored;
-    std::filesystem::remove_all(directory, ignored);
   }
   if (options.json) {
     std::cout << rows.dump(2) << "\n";

@@ -28,7 +28,6 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -36,12 +35,14 @@
 
 #include "bench/pipeline_case.h"
 #include "bench/sink_port.h"
+#include "bench/statistics.h"
 #include "bench/testpmd_peer.h"
 #include "check.h"
 #include "dataplane/checksum.h"
 #include "dataplane/packet_bytes.h"
 #include "dataplane/worker_group.h"
 #include "naps.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cheshire {
 namespace {
@@ -241,8 +242,9 @@ int failed(const std::string& what) {
   return 1;
 }
 
-Result<Figures> run(int samples, const std::string& directory) {
-  const auto file = [&](const char* name) { return directory + "/" + name; };
+Result<Figures> run(int samples) {
+  const TemporaryDirectory directory;
+  const auto file = [&](const char* name) { return directory.path(name); };
   write_frames(file("own-0"), 0, [](uint32_t) { return 0; });
   write_frames(file("own-1"), 0, [](uint32_t) { return 1; });
   write_frames(file("mixed-0"), 1, [](uint32_t n) { return n % 2; });
@@ -358,10 +360,7 @@ int main(int argc, char** argv) {
   app.add_option("--samples", samples, "samples per way (7)")->check(CLI::Range(1, 50));
   CLI11_PARSE(app, argc, argv);
   if (::sysconf(_SC_NPROCESSORS_ONLN) < 2) return cheshire::failed("needs two CPUs");
-  std::string directory = (std::filesystem::temp_directory_path() / "workers-bench-XXXXXX").string();
-  if (::mkdtemp(directory.data()) == nullptr) return cheshire::failed("no temporary directory");
-  const auto figures = cheshire::run(samples, directory);
-  std::filesystem::remove_all(directory);
+  const auto figures = cheshire::run(samples);
   if (!figures) return cheshire::failed(figures.error().what);
   return cheshire::report(figures.value(), json, check);
 }

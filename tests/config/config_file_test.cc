@@ -9,7 +9,7 @@
 
 #include "controlplane/config/config_values.h"
 #include "controlplane/config/config_yaml.h"
-#include "tests/config/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cheshire {
 namespace {

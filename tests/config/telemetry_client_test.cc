@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "check.h"
-#include "tests/config/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cheshire {
 namespace {

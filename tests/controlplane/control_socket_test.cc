@@ -15,7 +15,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "tests/config/temporary_directory.h"
+#include "tests/support/temporary_directory.h"
 
 namespace cheshire {
 namespace {

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
-#include <filesystem>
 
 #include "check.h"
 
@@ -23,12 +22,6 @@ constexpr unsigned kPackets = 8191;
 constexpr unsigned kWireFrames = 1024;
 
 std::unique_ptr<Dpdk> g_dpdk;
-
-std::string make_runtime_dir() {
-  std::string path = (std::filesystem::temp_directory_path() / "cheshire-packets-XXXXXX").string();
-  CHECK(::mkdtemp(path.data()) != nullptr);
-  return path;
-}
 
 void rename_mac(Bytes& frame, size_t offset, const MacAddress& from, const MacAddress& to) {
   if (frame.size() < offset + from.bytes.size()) return;
@@ -62,8 +55,8 @@ void Dpdk::end() {
   g_dpdk.reset();
 }
 
-Dpdk::Dpdk() : runtime_dir_(make_runtime_dir()) {
-  ::setenv("RUNTIME_DIRECTORY", runtime_dir_.c_str(), 1);
+Dpdk::Dpdk() {
+  ::setenv("RUNTIME_DIRECTORY", runtime_dir_.path().c_str(), 1);
   std::vector<std::string> arguments = {
       "packets_test",
       "--file-prefix=packets-" + std::to_string(::getpid()),
@@ -105,7 +98,6 @@ Dpdk::~Dpdk() {
   nic_.reset();
   rte_mempool_free(pool_);
   rte_eal_cleanup();
-  std::filesystem::remove_all(runtime_dir_);
 }
 
 uint32_t Dpdk::packets_in_use() const {

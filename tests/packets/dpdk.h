@@ -18,6 +18,7 @@
 
 #include "dataplane/nic_port.h"
 #include "tests/support/frame_builder.h"
+#include "tests/support/temporary_directory.h"
 
 struct rte_mempool;
 struct rte_ring;
@@ -60,7 +61,7 @@ class Dpdk {
   Dpdk();
   void take_from(rte_ring* ring, std::vector<Bytes>& frames);
 
-  std::string runtime_dir_;
+  TemporaryDirectory runtime_dir_;  // goes last, when EAL has ended
   rte_mempool* pool_ = nullptr;
   std::array<rte_ring*, kQueues> to_nic_{};
   std::array<rte_ring*, kQueues> from_nic_{};

@@ -15,8 +15,8 @@
 #include <sstream>
 #include <thread>
 
-#include "tests/config/temporary_directory.h"
 #include "tests/controlplane/control_stage.h"
+#include "tests/support/temporary_directory.h"
 #include "tools/trace_view.h"
 
 namespace cheshire::test {
