@@ -245,7 +245,10 @@ int run(const Config& config, const std::string& config_path) {
   std::unique_ptr<OffloadThread> offload;
   if (offloads)
     offload = std::make_unique<OffloadThread>(make_rte_flow_device(port_id.value()), marks, offload_board,
-                                              FlowOffloadOptions{.queues = nic.value().rx_queue_numbers()});
+                                              FlowOffloadOptions{.queues = nic.value().rx_queue_numbers(),
+                                                                 .rules_max = config.nic.flow_rules_max,
+                                                                 .pins_max = config.nic.pins_max},
+                                              workers->pin_requests());
   std::map<DriverKind, Driver*> by_kind;
   for (const auto& [kind, driver] : drivers.value()) by_kind[kind] = driver.get();
   ControlLoop control(config,

@@ -11,11 +11,14 @@
 
 namespace cheshire {
 
-OffloadThread::OffloadThread(std::unique_ptr<FlowDevice> device, const FlowMarkBoard& marks,
-                             OffloadBoard& board, FlowOffloadOptions options)
-    : device_(std::move(device)), marks_(marks), board_(board), options_(std::move(options)), thread_([this] {
-        run();
-      }) {}
+OffloadThread::OffloadThread(std::unique_ptr<FlowDevice> device, FlowMarkBoard& marks, OffloadBoard& board,
+                             FlowOffloadOptions options, std::vector<SpscRing<PinRequest>*> pins)
+    : device_(std::move(device)),
+      marks_(marks),
+      board_(board),
+      options_(std::move(options)),
+      pins_(std::move(pins)),
+      thread_([this] { run(); }) {}
 
 OffloadThread::~OffloadThread() {
   stop_.publish(1);
@@ -51,7 +54,9 @@ void OffloadThread::turn(FlowOffload& offload) {
   }
   if (services) offload.set_services(std::move(*services));
   PinRequest request;
-  for (size_t i = 0; i < kPinRequestsMax && pins_.pop(request); ++i) offload.pin(request);
+  for (SpscRing<PinRequest>* ring : pins_) {
+    for (size_t i = 0; i < kPinRequestsMax && ring->pop(request); ++i) offload.pin(request);
+  }
   offload.tick(monotonic_ns());
   for (const std::string& line : offload.take_news()) spdlog::info("flow offload: {}", line);
   board_.show(offload.status());

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // The thread of the offload manager: off the polling cores, because a rule may take milliseconds. Workers reach it by
-// a ring, the control thread by set_services(), telemetry reads the board.
+// a ring each, the control thread by set_services(), telemetry reads the board.
 #pragma once
 
 #include <memory>
@@ -19,13 +19,12 @@
 namespace cheshire {
 
 inline constexpr uint64_t kOffloadTickNs = 10 * kNsPerMs;
-inline constexpr size_t kPinRequestsMax = 1024;
 
 class OffloadThread {
  public:
-  // `marks` and `board` outlive it.
-  OffloadThread(std::unique_ptr<FlowDevice> device, const FlowMarkBoard& marks, OffloadBoard& board,
-                FlowOffloadOptions options = {});
+  // `marks`, `board` and the workers' rings of requests outlive it.
+  OffloadThread(std::unique_ptr<FlowDevice> device, FlowMarkBoard& marks, OffloadBoard& board,
+                FlowOffloadOptions options = {}, std::vector<SpscRing<PinRequest>*> pins = {});
   // Returns when the NIC holds none of our rules.
   ~OffloadThread();
   OffloadThread(const OffloadThread&) = delete;
@@ -33,18 +32,16 @@ class OffloadThread {
 
   // Control thread: the services that exist from now on.
   void set_services(const SteeringTable& table);
-  // One worker. False if the ring is full: then the flow is not pinned.
-  [[nodiscard]] bool pin(const PinRequest& request) { return pins_.push(request); }
 
  private:
   void run();
   void turn(FlowOffload& offload);
 
   const std::unique_ptr<FlowDevice> device_;
-  const FlowMarkBoard& marks_;
+  FlowMarkBoard& marks_;
   OffloadBoard& board_;
   const FlowOffloadOptions options_;
-  SpscRing<PinRequest> pins_{kPinRequestsMax};
+  const std::vector<SpscRing<PinRequest>*> pins_;        // consumer of each
   std::mutex mutex_;                                     // guards services_
   std::optional<std::vector<OffloadService>> services_;  // news of the control thread
   Counter stop_;

@@ -283,6 +283,8 @@ int offload_command(const char*, const char*, rte_tel_data* answer) {
   dict.add("rules_created", status.rules_created);
   dict.add("rules_removed", status.rules_removed);
   dict.add("rules_refused", status.rules_refused);
+  dict.add("pins_asked", g_links.marks->sum(&WorkerMarks::pins_asked));
+  dict.add("pins_lost", g_links.marks->sum(&WorkerMarks::pins_lost));
   dict.add("pins_refused", status.pins_refused);
   dict.add("slowest_rule_ns", status.slowest_rule_ns);
   return 0;

@@ -27,8 +27,19 @@ void compare_marks(const PacketBurst& burst, FlowMarkBoard& board, size_t worker
         continue;
       }
     }
-    if (mark != kNoMark && burst.steps[i] != Step::kDrop) board.by_worker[worker].marks.increment();
+    if (mark != kNoMark && burst.steps[i] != Step::kDrop) board.by_worker[worker].wrong.increment();
   }
+}
+
+void count_watched(const PacketBurst& burst, const PinOrders& orders, Counter& count) {
+  const uint64_t watched = orders.watched.get();
+  if (watched == 0) [[likely]]
+    return;
+  uint64_t packets = 0;
+  for (uint16_t i = 0; i < burst.count; ++i) {
+    packets += burst.steps[i] == Step::kSegment && burst.keys[i].as_integer() == watched ? 1U : 0U;
+  }
+  count.add(packets);
 }
 
 }  // namespace cheshire

@@ -13,4 +13,8 @@ namespace cheshire {
 // After read_from_clients(); of foreign services, after they were handed over. That worker only.
 void compare_marks(const PacketBurst& burst, FlowMarkBoard& board, size_t worker);
 
+// Counts the packets of the flow that the offload manager watches (flow_mark_board.h) into `count`, of that worker's
+// row. While none is watched it costs a look per burst.
+void count_watched(const PacketBurst& burst, const PinOrders& orders, Counter& count);
+
 }  // namespace cheshire

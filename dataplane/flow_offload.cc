@@ -8,13 +8,17 @@
 
 namespace cheshire {
 
-FlowOffload::FlowOffload(FlowDevice& device, FlowOffloadOptions options, const FlowMarkBoard& board,
+FlowOffload::FlowOffload(FlowDevice& device, FlowOffloadOptions options, FlowMarkBoard& board,
                          std::function<uint64_t()> clock)
     : device_(device),
       options_(std::move(options)),
       board_(board),
       clock_(std::move(clock)),
-      seen_before_(board.by_service.size()) {}
+      seen_before_(board.by_service.size()) {
+  OffloadStatus::Rung& pins = rung(OffloadRung::kPin);
+  if (options_.queues.size() < 2) pins = {OffloadState::kOff, "there is one receive queue only"};
+  if (options_.pins_max == 0) pins = {OffloadState::kOff, "nic.pins_max is 0"};
+}
 
 void FlowOffload::tick(uint64_t now_ns) {
   device_ns_ = 0;
@@ -28,16 +32,19 @@ void FlowOffload::tick(uint64_t now_ns) {
   step_drop(now_ns);
   step_pins(now_ns);
   if (now_ns - checked_ns_ >= kCheckNs) {
-    check(now_ns);
+    check_services();
+    check_pins(now_ns);
     checked_ns_ = now_ns;
   }
   for (size_t i = 0; i < seen_before_.size(); ++i) seen_before_[i] = board_.by_service[i].seen.get();
   seen_in_all_before_ = seen_in_all();
   count_rules();
+  tell_workers();
 }
 
 // Also one whose index now belongs to another address.
 void FlowOffload::forget_services_gone() {
+  if (!std::exchange(services_changed_, false)) return;
   std::set<uint32_t> vips;
   for (const OffloadService& service : services_) vips.insert(service.vip.raw());
   const bool one_left = std::any_of(vip_rules_.begin(), vip_rules_.end(),
@@ -60,11 +67,7 @@ void FlowOffload::forget_services_gone() {
     trial_.reset();
     rung(OffloadRung::kMark).state = OffloadState::kWaiting;
   }
-  remove_pins_if([this](const PinKey& key, Pin&) {
-    return std::none_of(services_.begin(), services_.end(), [&key](const OffloadService& service) {
-      return service.vip.raw() == key[2] && service.port.raw() == key[3];
-    });
-  });
+  remove_pins_if([this](const Pin& pin) { return !leads_home(pin.request); });
 }
 
 // --- mark
@@ -91,13 +94,17 @@ void FlowOffload::begin_mark_trial(uint64_t now_ns) {
   // A NIC that cannot do it at all is told apart before there is any traffic.
   if (!services_.empty() && !std::exchange(asked_, true)) {
     if (auto valid = device_.validate(service_rule(services_.front())); !valid) {
-      return step_down(OffloadRung::kMark, valid.error().what);
+      step_down(OffloadRung::kMark, valid.error().what, Fault::kRefuses);
+      return ask_for_pins();
     }
   }
   const auto service = std::find_if(services_.begin(), services_.end(), busy);
   if (service == services_.end()) return;
   auto handle = create(service_rule(*service));
-  if (!handle) return step_down(OffloadRung::kMark, handle.error().what);
+  if (!handle) {
+    step_down(OffloadRung::kMark, handle.error().what, Fault::kRefuses);
+    return ask_for_pins();
+  }
   const FlowMarkLoad& load = board_.by_service[service->index.value];
   rules_.push_back({.service = *service, .handle = handle.value(), .seen = load.seen.get()});
   trial_ = Trial{now_ns, load.seen.get(), load.marked.get()};
@@ -119,16 +126,15 @@ void FlowOffload::judge_mark_trial(uint64_t now_ns) {
     rule.packets = packets.value();
     return change(OffloadRung::kMark, OffloadState::kOn, "");
   }
-  // What lay in the receive queue when the rule went in arrives unmarked, hence the factor.
-  constexpr uint64_t kEnough = 64 * kTrialPackets;
   if (counted && seen == 0) {
     if (trial_->suspect) return step_down(OffloadRung::kMark, "it drops packets that its rules match");
     trial_->suspect = true;
     return;
   }
-  if (seen >= kEnough && packets.value() == 0)
-    return step_down(OffloadRung::kMark, "its rules match nothing");
-  if (seen >= kEnough && counted && marked == 0) return step_down(OffloadRung::kMark, "it sets no marks");
+  if (seen >= kTrialPacketsAgainst && packets.value() == 0)
+    return step_down(OffloadRung::kMark, "its rules match nothing", Fault::kRefuses);
+  if (seen >= kTrialPacketsAgainst && counted && marked == 0)
+    return step_down(OffloadRung::kMark, "it sets no marks", Fault::kRefuses);
   if (seen == 0 && now_ns - trial_->begin_ns >= kTrialSilenceNs) {
     remove(rule.handle);
     rules_.clear();
@@ -137,7 +143,7 @@ void FlowOffload::judge_mark_trial(uint64_t now_ns) {
 }
 
 void FlowOffload::add_service_rules() {
-  if (full_) return;
+  if (rules_.size() == services_.size() || (full_ && pins_.empty())) return;
   for (const OffloadService& service : services_) {
     if (device_ns_ >= kRuleTimePerTickNs) return;  // the rest at the next tick
     const auto has_rule = [&](const ServiceRule& rule) { return rule.service == service; };
@@ -145,6 +151,8 @@ void FlowOffload::add_service_rules() {
     auto handle = rules_held() < options_.rules_max
                       ? create(service_rule(service))
                       : Result<FlowRuleHandle>(Error{ErrorCode::kLimit, "the limit of our own"});
+    // A service's rule saves more than those of some flows: again at the next tick.
+    if (!handle && !pins_.empty()) return remove_pins();
     if (!handle) {
       full_ = true;
       ++status_.rules_refused;
@@ -207,7 +215,7 @@ void FlowOffload::judge_drop_trial(uint64_t now_ns) {
 // --- later on
 
 // A rule that counts while its service hears nothing takes packets away, however good it was before.
-void FlowOffload::check(uint64_t now_ns) {
+void FlowOffload::check_services() {
   if (rung(OffloadRung::kMark).state != OffloadState::kOn) return;
   for (ServiceRule& rule : rules_) {
     if (rule.service.index.value >= board_.by_service.size()) continue;
@@ -224,7 +232,6 @@ void FlowOffload::check(uint64_t now_ns) {
     rule.packets = packets.value();
     rule.seen = seen;
   }
-  drop_idle_pins(now_ns);
 }
 
 }  // namespace cheshire

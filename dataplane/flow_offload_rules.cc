@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// FlowOffload: rules one by one, pins, and the way down.
+// FlowOffload: rules one by one, and the way down.
 #include <algorithm>
 
 #include "dataplane/flow_offload.h"
@@ -37,7 +37,11 @@ void FlowOffload::remove(FlowRuleHandle& handle) {
   const Result<void> destroyed = device_.destroy(std::exchange(handle, 0));
   device_ns_ += clock_() - begin_ns;
   ++status_.rules_removed;
-  full_ = false;
+  if (std::exchange(full_, false)) {
+    for (OffloadStatus::Rung& each : status_.rungs) {
+      if (each.state == OffloadState::kOn) each.reason.clear();
+    }
+  }
   if (!destroyed) news_.push_back("a rule could not be removed: " + destroyed.error().what);
 }
 
@@ -48,34 +52,33 @@ void FlowOffload::remove_drop_rules() {
   vip_rules_.clear();
 }
 
-void FlowOffload::remove_pins() {
-  for (auto& [key, pin] : pins_) remove(pin.handle);
-  pins_.clear();
-  pin_requests_.clear();
-}
-
 void FlowOffload::remove_all() {
   remove_drop_rules();
   remove_pins();
   for (ServiceRule& rule : rules_) remove(rule.handle);
   rules_.clear();
   trial_.reset();
+  for (OffloadStatus::Rung& each : status_.rungs) each.state = OffloadState::kOff;
+  tell_workers();
 }
 
 // This rung and what stands on it.
-void FlowOffload::step_down(OffloadRung which, const std::string& reason) {
-  trial_.reset();
-  if (which <= OffloadRung::kDrop) remove_drop_rules();
-  remove_pins();
+void FlowOffload::step_down(OffloadRung which, const std::string& reason, Fault fault) {
+  if (which != OffloadRung::kPin) {
+    trial_.reset();
+    remove_drop_rules();
+  }
+  if (which != OffloadRung::kDrop) remove_pins();
   if (which == OffloadRung::kMark) {
     for (ServiceRule& rule : rules_) remove(rule.handle);
     rules_.clear();
   }
   change(which, OffloadState::kOff, reason);
-  // A NIC that cannot drop what is for nobody may still pin flows.
+  // A NIC that cannot drop what is for nobody may still pin flows; so may one that cannot match services.
   if (which != OffloadRung::kMark) return;
   for (const OffloadRung above : {OffloadRung::kDrop, OffloadRung::kPin}) {
-    if (rung(above).state != OffloadState::kOff) change(above, OffloadState::kOff, "without marks");
+    const bool stays = above == OffloadRung::kPin && fault == Fault::kRefuses;
+    if (!stays && rung(above).state != OffloadState::kOff) change(above, OffloadState::kOff, "without marks");
   }
 }
 
@@ -89,9 +92,9 @@ void FlowOffload::change(OffloadRung which, OffloadState state, const std::strin
   news_.push_back(std::move(line));
 }
 
-void FlowOffload::went_silent(OffloadRung which, uint32_t& silences) {
-  trial_.reset();
-  if (++silences >= kSilencesMax) return step_down(which, "packets stay away while its rules are in");
+void FlowOffload::went_silent(OffloadRung which, uint32_t& silences, uint32_t silences_max) {
+  if (which != OffloadRung::kPin) trial_.reset();
+  if (++silences >= silences_max) return step_down(which, "packets stay away while its rules are in");
   change(which, OffloadState::kWaiting, "no packet came during the trial");
 }
 
@@ -109,74 +112,6 @@ uint64_t FlowOffload::seen_in_all() const {
   uint64_t sum = 0;
   for (const FlowMarkLoad& load : board_.by_service) sum += load.seen.get();
   return sum;
-}
-
-void FlowOffload::pin(const PinRequest& request) {
-  if (pin_requests_.size() >= options_.pins_max) return pin_lost();
-  pin_requests_.push_back(request);
-}
-
-void FlowOffload::step_pins(uint64_t now_ns) {
-  if (rung(OffloadRung::kMark).state != OffloadState::kOn ||
-      rung(OffloadRung::kPin).state == OffloadState::kOff) {
-    pin_requests_.clear();
-    return;
-  }
-  while (!pin_requests_.empty() && device_ns_ < kRuleTimePerTickNs) {
-    const PinRequest request = pin_requests_.back();
-    pin_requests_.pop_back();
-    const PinKey key = {request.client.raw(), request.client_port.raw(), request.vip.raw(),
-                        request.port.raw()};
-    if (pins_.contains(key)) continue;
-    if (pins_.size() >= options_.pins_max || rules_held() >= options_.rules_max || full_) {
-      ++status_.pins_refused;
-      continue;
-    }
-    const uint64_t before_ns = device_ns_;
-    auto handle = create({.match = FlowRule::Match::kFlow,
-                          .priority = kPinPriority,
-                          .vip = request.vip,
-                          .port = request.port,
-                          .client = request.client,
-                          .client_port = request.client_port,
-                          .mark = mark_of(request.service),
-                          .queues = {request.queue}});
-    if (!handle) {
-      ++status_.pins_refused;
-      full_ = true;
-      return step_down(OffloadRung::kPin, handle.error().what);
-    }
-    pins_[key] = {.handle = handle.value(), .moved_ns = now_ns};
-    if (rung(OffloadRung::kPin).state != OffloadState::kOn) change(OffloadRung::kPin, OffloadState::kOn, "");
-    if (device_ns_ - before_ns > kPinRuleMaxNs) {
-      return step_down(OffloadRung::kPin, "a rule takes " +
-                                              std::to_string((device_ns_ - before_ns) / kNsPerUs) +
-                                              " us, longer than it is worth");
-    }
-  }
-}
-
-// Verified by its counter like any other rule, only later: one that stands still is of no use, or of no flow.
-void FlowOffload::drop_idle_pins(uint64_t now_ns) {
-  remove_pins_if([&](const PinKey&, Pin& pin) {
-    const auto packets = device_.packets(pin.handle);
-    if (packets && packets.value() != pin.packets) {
-      pin.packets = packets.value();
-      pin.moved_ns = now_ns;
-    }
-    return now_ns - pin.moved_ns >= kPinIdleNs;
-  });
-}
-
-void FlowOffload::remove_pins_if(const std::function<bool(const PinKey&, Pin&)>& leaves) {
-  for (auto entry = pins_.begin(); entry != pins_.end();) {
-    if (leaves(entry->first, entry->second)) {
-      remove(entry->second.handle);
-      entry = pins_.erase(entry);
-    } else {
-      ++entry;
-    }
-  }
 }
 
 }  // namespace cheshire

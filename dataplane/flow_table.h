@@ -63,6 +63,8 @@ inline constexpr uint8_t kFlowConfirmed = 0x10;   // the client went on after th
 inline constexpr uint8_t kFlowReset = 0x08;       // the client reset it, or somebody in its name
 inline constexpr uint8_t kFlowOwesAnswer = 0x20;  // the client has sent data since the guest last did
 inline constexpr uint8_t kFlowHoldsSyn = 0x04;    // guest_next names the parked copy of its SYN
+inline constexpr uint8_t kFlowMetOnce =
+    0x40;  // one of its packets was sampled on its way over (long_flows.h)
 
 struct alignas(32) FlowEntry {
   FlowKey key;

@@ -33,7 +33,9 @@ struct NicPortOptions {
 // One worker's end of the port. Polled by that worker only; the port must outlive it.
 class NicQueue {
  public:
-  // Nothing where the NIC has no receive queue for this worker.
+  // Whether the NIC has a receive queue for this worker.
+  [[nodiscard]] bool receives() const { return receives_; }
+  // Nothing without one.
   [[nodiscard]] uint16_t receive(rte_mbuf** packets, uint16_t count) const;
   // Takes the first `n` packets, which the caller gives away; the rest stay the caller's. Returns n.
   [[nodiscard]] uint16_t transmit(rte_mbuf** packets, uint16_t count) const;

@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace cheshire {
 namespace {
@@ -21,6 +22,7 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
     : options_(options),
       nic_(links.nic->queue(options.number)),
       marks_(links.marks),
+      pins_(marks_ != nullptr && nic_.receives() ? links.pins : nullptr),
       steering_(*links.steering),
       port_messages_(*links.port_messages),
       load_ring_(*links.load_ring),
@@ -33,7 +35,9 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       hold_(options.services, options.held_syns_max),
       slots_(options.slots),
       fresh_(options.slots),
-      hand_over_(links.hand_over) {
+      hand_over_(links.hand_over),
+      sampler_(options.packets_per_sample, static_cast<uint32_t>(options.number) + 1) {
+  CHECK(std::has_single_bit(options.packets_per_sample) && options.packets_per_sample >= 2 * kBurst);
   if (hand_over_ != nullptr) {
     batches_.resize(hand_over_->workers());
     incoming_ = hand_over_->rings_to(options.number);

@@ -46,6 +46,7 @@
 #include "dataplane/hand_over.h"
 #include "dataplane/hold_queue.h"
 #include "dataplane/huge_array.h"
+#include "dataplane/long_flows.h"
 #include "dataplane/nic_port.h"
 #include "dataplane/packet_burst.h"
 #include "dataplane/packet_queue.h"
@@ -80,8 +81,9 @@ struct WorkerOptions {
   size_t held_syns_max = 0;
   WorkerConfig config;
   HashKey flow_hash_key;
-  HashKey cookie_key;           // the same for all workers
-  rte_mempool* pool = nullptr;  // packets of our own, and of guests
+  HashKey cookie_key;                               // the same for all workers
+  rte_mempool* pool = nullptr;                      // packets of our own, and of guests
+  uint32_t packets_per_sample = kPacketsPerSample;  // a power of two, at least 2 * kBurst
 };
 
 // What the worker shares with other threads; all outlive it.
@@ -91,9 +93,10 @@ struct WorkerLinks {
   SpscRing<PortMessage>* port_messages;  // of this worker; producer: the vhost-user thread
   SpscRing<LoadRecord>* load_ring;       // of this worker; consumer: the control thread
   LoadBoard* board;
-  FlowMarkBoard* marks = nullptr;  // nullptr: the NIC sets none
-  HandOver* hand_over = nullptr;   // to and from the other workers; nullptr: there are none
-  Doorbell* doorbell = nullptr;    // of the control thread, where it naps: rung for edges
+  FlowMarkBoard* marks = nullptr;        // nullptr: the NIC sets none
+  HandOver* hand_over = nullptr;         // to and from the other workers; nullptr: there are none
+  SpscRing<PinRequest>* pins = nullptr;  // of this worker, with `marks`; consumer: the offload manager
+  Doorbell* doorbell = nullptr;          // of the control thread, where it naps: rung for edges
 };
 
 class Worker {
@@ -240,6 +243,7 @@ class Worker {
   void hand_over_foreign();
   bool receive_from_workers();
   void drop_astray();
+  void look_for_long_flow();
 
   // worker_from_guest.cc
   bool receive_from_guests(bool clients_came);
@@ -310,6 +314,7 @@ class Worker {
   const WorkerOptions options_;
   const NicQueue nic_;
   FlowMarkBoard* const marks_;
+  SpscRing<PinRequest>* const pins_;  // nullptr: there is no queue to pin to
   Published<SteeringTable>& steering_;
   SpscRing<PortMessage>& port_messages_;
   SpscRing<LoadRecord>& load_ring_;
@@ -349,6 +354,7 @@ class Worker {
   HandOver* const hand_over_;
   std::vector<Batch> batches_;
   std::vector<SpscRing<rte_mbuf*>*> incoming_;
+  PacketSampler sampler_;                     // of what came over
   std::array<rte_mbuf*, 4 * kBurst> sent_{};  // copied into guests' rings, to be freed together
   uint32_t sent_count_ = 0;
   uint32_t idle_turns_ = 0;  // in a row

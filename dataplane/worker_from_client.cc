@@ -46,7 +46,10 @@ bool Worker::receive_from_clients() {
   board_.worker.nic_rx_packets.add(burst_.count);
   read_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_);
   if (hand_over_ != nullptr) hand_over_foreign();
-  if (marks_ != nullptr) compare_marks(burst_, *marks_, options_.number);
+  if (marks_ != nullptr) {
+    compare_marks(burst_, *marks_, options_.number);
+    count_watched(burst_, marks_->orders, marks_->by_worker[options_.number].watched_here);
+  }
   look_up(burst_, flows_);
   act_on_clients();
   return true;

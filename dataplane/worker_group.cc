@@ -37,6 +37,7 @@ WorkerGroup::WorkerGroup(const WorkerGroupOptions& options, const WorkerGroupLin
                                                               .board = links.board,
                                                               .marks = links.marks,
                                                               .hand_over = hand_over_.get(),
+                                                              .pins = &member.pins,
                                                               .doorbell = links.doorbell});
   }
 }
@@ -88,6 +89,12 @@ bool WorkerGroup::has_load_records() {
 std::vector<SpscRing<PortMessage>*> WorkerGroup::port_messages() {
   std::vector<SpscRing<PortMessage>*> rings;
   for (const auto& member : members_) rings.push_back(&member->messages);
+  return rings;
+}
+
+std::vector<SpscRing<PinRequest>*> WorkerGroup::pin_requests() {
+  std::vector<SpscRing<PinRequest>*> rings;
+  for (const auto& member : members_) rings.push_back(&member->pins);
   return rings;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// All workers of the daemon, and the rings between them and to their neighbours: one load ring to the control thread
-// and one ring of port messages from the vhost-user thread for each, one ring for each ordered pair (hand_over.h).
+// All workers of the daemon, and the rings between them and to their neighbours: one load ring to the control thread,
+// one ring of port messages from the vhost-user thread and one of requests to the offload manager for each, one ring for
+// each ordered pair (hand_over.h).
 //
 //   WorkerGroup group(options, links);      // main thread, before any of them runs
 //   eal.launch(group.size(), [&](size_t number) { group.run(number); });
@@ -64,6 +65,8 @@ class WorkerGroup {
   [[nodiscard]] bool has_load_records();
   // To be written by the vhost-user thread.
   [[nodiscard]] std::vector<SpscRing<PortMessage>*> port_messages();
+  // To be read by the offload manager.
+  [[nodiscard]] std::vector<SpscRing<PinRequest>*> pin_requests();
   // Any thread: how many PortMessage::kDown all of them have obeyed. One that has ended has left every port.
   [[nodiscard]] uint64_t downs_acknowledged() const;
 
@@ -75,6 +78,7 @@ class WorkerGroup {
         : load_ring(load_records), messages(port_messages), queue(nic_queue) {}
     SpscRing<LoadRecord> load_ring;
     SpscRing<PortMessage> messages;
+    SpscRing<PinRequest> pins{kPinRequestsMax};
     NicQueue queue;
     std::unique_ptr<Worker> worker;
     Counter ended;  // writer: its thread; readers: any

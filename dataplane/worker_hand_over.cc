@@ -45,8 +45,12 @@ bool Worker::receive_from_workers() {
     take_steering_table();
     read_handed_over(burst_, table_ == nullptr ? nullptr : &table_->value, nic_.mac());
     drop_astray();
-    if (marks_ != nullptr) compare_marks(burst_, *marks_, options_.number);
+    if (marks_ != nullptr) {
+      compare_marks(burst_, *marks_, options_.number);
+      count_watched(burst_, marks_->orders, marks_->by_worker[options_.number].watched_over);
+    }
     look_up(burst_, flows_);
+    if (pins_ != nullptr && marks_->orders.taken.get() != 0) look_for_long_flow();
     act_on_clients();
   }
   return came;
@@ -59,6 +63,31 @@ void Worker::drop_astray() {
     if (burst_.steps[i] != Step::kSegment || is_mine(burst_.keys[i].service)) continue;
     burst_.steps[i] = Step::kDrop;
     burst_.parsed[i].reason = DropReason::k_hand_over_astray;
+  }
+}
+
+// Before the packets act. Only a flow whose handshake is over is met, so a flood of SYNs asks for nothing; and none with
+// a VLAN tag, which no rule matches.
+void Worker::look_for_long_flow() {
+  const std::optional<uint16_t> at = sampler_.among(burst_.count);
+  if (!at) [[likely]]
+    return;
+  if (burst_.steps[*at] != Step::kSegment || burst_.parsed[*at].vlan_tci != kNoVlan) return;
+  const FlowKey& key = burst_.keys[*at];
+  FlowEntry* flow = flows_.find(burst_.places[*at], key, burst_.candidates[*at]);
+  if (flow == nullptr || flow->state != FlowState::kOpen || (flow->flags & kFlowConfirmed) == 0) return;
+  flow->flags ^= kFlowMetOnce;
+  if ((flow->flags & kFlowMetOnce) != 0) return;  // for the first time, or again after it was asked for
+  const SteeringService& service = table_->value.service(key.service);
+  WorkerMarks& counts = marks_->by_worker[options_.number];
+  counts.pins_asked.increment();
+  if (!pins_->push({.client = key.client_ip,
+                    .client_port = key.client_port,
+                    .vip = service.vip,
+                    .port = service.port,
+                    .service = key.service,
+                    .queue = static_cast<uint16_t>(options_.number)})) {
+    counts.pins_lost.increment();
   }
 }
 

@@ -37,6 +37,8 @@ struct NicConfig {
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   FlowOffloadMode flow_offload = FlowOffloadMode::kAuto;
+  uint32_t flow_rules_max = 4096;  // rules of ours in the NIC, of all kinds
+  uint32_t pins_max = 1024;        // of those for single flows; 0: none
   friend bool operator==(const NicConfig&, const NicConfig&) = default;
 };
 

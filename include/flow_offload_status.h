@@ -16,7 +16,7 @@ namespace cheshire {
 enum class OffloadRung : uint8_t {
   kMark,  // packets of a service carry its mark and go to its queues
   kDrop,  // IPv4 for none of our addresses ends in the NIC
-  kPin,   // a long flow stays with its worker
+  kPin,   // a long flow that would be handed over comes to its owner's queue
 };
 inline constexpr size_t kOffloadRungs = 3;
 inline constexpr std::array<std::string_view, kOffloadRungs> kOffloadRungNames = {"mark", "drop", "pin"};
@@ -39,7 +39,7 @@ struct OffloadStatus {
   uint64_t rules_created = 0;
   uint64_t rules_removed = 0;
   uint64_t rules_refused = 0;  // bound hit: the NIC takes no more
-  uint64_t pins_refused = 0;   // bound hit: requests beyond the limit, or lost on the way
+  uint64_t pins_refused = 0;   // bound hit: requests beyond the limit, ours or the NIC's
   uint64_t slowest_rule_ns = 0;
 };
 

@@ -185,6 +185,8 @@ std::vector<Key> schema(ConfigDraft& draft) {
       {"nic.tx_descriptors", CountValue{&config.nic.tx_descriptors, 64, 32768, kPowerOfTwo}},
       {"nic.flow_offload",
        choice(config.nic.flow_offload, {{"auto", FlowOffloadMode::kAuto}, {"off", FlowOffloadMode::kOff}})},
+      {"nic.flow_rules_max", CountValue{&config.nic.flow_rules_max, 1, 1 << 16}},
+      {"nic.pins_max", CountValue{&config.nic.pins_max, 0, 1 << 16}},
       {"worker.flows_max", CountValue{&config.worker.flows_max, 1024, 1 << 24, kRoundUp}},
       {"worker.idle_sleep", DurationValue{&config.worker.idle_sleep_ns, kNsPerUs, 10 * kNsPerMs, true}},
       {"worker.handshake_timeout",

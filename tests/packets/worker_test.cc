@@ -42,18 +42,20 @@ WorkerTest::WorkerTest(const Setup& setup)
       board_(std::make_unique<LoadBoard>(kSlots, services_.size(), setup.workers)),
       marks_(std::make_unique<FlowMarkBoard>(services_.size(), setup.workers)),
       steering_(std::make_unique<Published<SteeringTable>>(setup.workers)),
-      workers_(std::make_unique<WorkerGroup>(WorkerGroupOptions{.workers = setup.workers,
-                                                                .each = {.slots = kSlots,
-                                                                         .services = services_.size(),
-                                                                         .held_syns_max = setup.held_syns_max,
-                                                                         .config = setup.worker,
-                                                                         .flow_hash_key = {},
-                                                                         .pool = Dpdk::get().pool()},
-                                                                .load_records = setup.load_records},
-                                             WorkerGroupLinks{.nic = &Dpdk::get().nic(),
-                                                              .steering = steering_.get(),
-                                                              .board = board_.get(),
-                                                              .marks = marks_.get()})) {
+      workers_(std::make_unique<WorkerGroup>(
+          WorkerGroupOptions{.workers = setup.workers,
+                             .each = {.slots = kSlots,
+                                      .services = services_.size(),
+                                      .held_syns_max = setup.held_syns_max,
+                                      .config = setup.worker,
+                                      .flow_hash_key = {},
+                                      .pool = Dpdk::get().pool(),
+                                      .packets_per_sample = setup.packets_per_sample},
+                             .load_records = setup.load_records},
+          WorkerGroupLinks{.nic = &Dpdk::get().nic(),
+                           .steering = steering_.get(),
+                           .board = board_.get(),
+                           .marks = marks_.get()})) {
   CHECK(Dpdk::get().packets_in_use() == 0);
   service(kApi).worker = setup.workers > 1 ? 1 : 0;
   publish();

@@ -42,6 +42,7 @@ class WorkerTest : public ::testing::Test {
     size_t held_syns_max = 64;
     size_t load_records = 1024;
     WorkerConfig worker = {.flows_max = 1024};
+    uint32_t packets_per_sample = kPacketsPerSample;
   };
   explicit WorkerTest(const Setup& setup);
   WorkerTest() : WorkerTest(Setup{}) {}
@@ -121,7 +122,8 @@ class WorkerTest : public ::testing::Test {
 
   // --- what the worker says ---
   [[nodiscard]] LoadBoard& board() { return *board_; }
-  [[nodiscard]] const FlowMarkBoard& marks() const { return *marks_; }
+  [[nodiscard]] FlowMarkBoard& marks() { return *marks_; }
+  [[nodiscard]] std::vector<SpscRing<PinRequest>*> pin_requests() { return workers_->pin_requests(); }
   [[nodiscard]] const SlotLoad& load(uint16_t slot) const { return board_->slot(SlotIndex{slot}); }
   [[nodiscard]] const ServiceLoad& load(const ServiceWords& words) const {
     return board_->service(words.index);

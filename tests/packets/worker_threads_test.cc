@@ -8,11 +8,14 @@
 // be read.
 #include <array>
 #include <map>
+#include <mutex>
 #include <thread>
 
+#include "controlplane/offload_thread.h"
 #include "dataplane/packet_bytes.h"
 #include "naps.h"
 #include "tests/packets/worker_test.h"
+#include "tests/support/fake_flow_device.h"
 
 namespace cheshire::test {
 namespace {
@@ -68,8 +71,9 @@ class WorkerThreads : public ::testing::Test {
                          .services = 2,
                          .held_syns_max = 64,
                          .config = {.flows_max = 4096},
-                         .pool = Dpdk::get().pool()}},
-               {.nic = &Dpdk::get().nic(), .steering = &steering_, .board = &board_}) {
+                         .pool = Dpdk::get().pool(),
+                         .packets_per_sample = 128}},
+               {.nic = &Dpdk::get().nic(), .steering = &steering_, .board = &board_, .marks = &marks_}) {
     publish();
     for (size_t number = 0; number < kWorkers; ++number) {
       threads_.emplace_back([this, number] { group_.run(number); });
@@ -83,19 +87,20 @@ class WorkerThreads : public ::testing::Test {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  void publish() {
-    const auto listing = [](const ServiceWords& words, uint16_t worker) {
-      return SteeringService{.vip = words.vip.ip,
-                             .port = be16(words.vip.port),
-                             .worker = worker,
-                             .guest_ip = words.guest.ip,
-                             .guest_port = be16(words.guest.port),
-                             .in_flight_soft = 1000,
-                             .hold_syns_max = 64,
-                             .hold_time_max_ns = 10 * kNsPerSecond,
-                             .instances_max = 2};
-    };
-    version_ = steering_.publish(SteeringTable({listing(kWeb, 0), listing(kApi, 1)}, slots_));
+  static SteeringService listing(const ServiceWords& words, uint16_t worker) {
+    return {.vip = words.vip.ip,
+            .port = be16(words.vip.port),
+            .worker = worker,
+            .guest_ip = words.guest.ip,
+            .guest_port = be16(words.guest.port),
+            .in_flight_soft = 1000,
+            .hold_syns_max = 64,
+            .hold_time_max_ns = 10 * kNsPerSecond,
+            .instances_max = 2};
+  }
+  void publish() { version_ = steering_.publish(table()); }
+  [[nodiscard]] SteeringTable table() const {
+    return SteeringTable({listing(kWeb, 0), listing(kApi, 1)}, slots_);
   }
   template <typename Condition>
   [[nodiscard]] bool until(Condition&& condition) {
@@ -112,9 +117,12 @@ class WorkerThreads : public ::testing::Test {
     }
   }
   void send(const TcpFrame& frame) {
-    const Bytes bytes = build(frame);
-    ASSERT_TRUE(until([&] { return Dpdk::get().put_on_wire(bytes, 0, 0, next_queue_); }));
+    send_to(next_queue_, frame);
     next_queue_ = (next_queue_ + 1) % kWorkers;
+  }
+  void send_to(size_t queue, const TcpFrame& frame) {
+    const Bytes bytes = build(frame);
+    ASSERT_TRUE(until([&] { return Dpdk::get().put_on_wire(bytes, 0, 0, queue); }));
   }
   // Takes what clients get, until so many have come.
   [[nodiscard]] ::testing::AssertionResult receives(size_t count, uint8_t flags) {
@@ -132,7 +140,27 @@ class WorkerThreads : public ::testing::Test {
     return result;
   }
 
+  void ends() {
+    group_.stop();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+  void expect_all_accounted_for() const {
+    uint64_t in = 0;
+    uint64_t out = 0;
+    for (const WorkerLoad& load : board_.workers()) {
+      in += load.nic_rx_packets.get() + load.packets_from_guest.get() + load.generated.get();
+      out += load.nic_tx_packets.get() + load.packets_to_guest.get() + load.held_packets.get();
+    }
+    uint64_t dropped = 0;
+    for (size_t reason = 0; reason < kDropReasons; ++reason) {
+      dropped += board_.dropped(static_cast<DropReason>(reason));
+    }
+    EXPECT_EQ(in, out + dropped + board_.sum(&WorkerLoad::handed_over) - board_.sum(&WorkerLoad::taken_over));
+  }
+
   LoadBoard board_{3, 2, kWorkers};
+  FlowMarkBoard marks_{2, kWorkers};
   Published<SteeringTable> steering_{kWorkers};
   std::vector<SteeringSlot> slots_{3};
   EchoGuest web_{kWeb};
@@ -175,23 +203,76 @@ TEST_F(WorkerThreads, every_client_is_served_and_every_packet_accounted_for) {
   }
   ASSERT_TRUE(receives(flows.size() * 5 + kClientsEach, kTcpPsh | kTcpAck));
 
-  group_.stop();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  ends();
   EXPECT_EQ(group_.downs_acknowledged(), UINT64_MAX) << "a worker that has ended has left every port";
   EXPECT_GT(board_.sum(&WorkerLoad::handed_over), flows.size()) << "two of three came to another queue";
   EXPECT_EQ(board_.worker(2).flows.get(), 0U);
-  uint64_t in = 0;
-  uint64_t out = 0;
-  for (const WorkerLoad& load : board_.workers()) {
-    in += load.nic_rx_packets.get() + load.packets_from_guest.get() + load.generated.get();
-    out += load.nic_tx_packets.get() + load.packets_to_guest.get() + load.held_packets.get();
+  expect_all_accounted_for();
+}
+
+// --- with the offload manager's thread
+
+// A NIC that takes rules for flows only, asked by two threads: the manager, and this one, which is the wire.
+class SharedNic final : public FlowDevice {
+ public:
+  explicit SharedNic(FlowMarkBoard& board) : nic_({.refuses = {FlowRule::Match::kService}}, board) {}
+  Result<void> validate(const FlowRule& rule) override {
+    const std::lock_guard lock(mutex_);
+    return nic_.validate(rule);
   }
-  uint64_t dropped = 0;
-  for (size_t reason = 0; reason < kDropReasons; ++reason) {
-    dropped += board_.dropped(static_cast<DropReason>(reason));
+  Result<FlowRuleHandle> create(const FlowRule& rule) override {
+    const std::lock_guard lock(mutex_);
+    return nic_.create(rule);
   }
-  EXPECT_EQ(in, out + dropped + board_.sum(&WorkerLoad::handed_over) - board_.sum(&WorkerLoad::taken_over));
+  Result<uint64_t> packets(FlowRuleHandle handle) override {
+    const std::lock_guard lock(mutex_);
+    return nic_.packets(handle);
+  }
+  Result<void> destroy(FlowRuleHandle handle) override {
+    const std::lock_guard lock(mutex_);
+    return nic_.destroy(handle);
+  }
+  [[nodiscard]] std::optional<uint16_t> queue_of(const Flow& flow) {
+    const std::lock_guard lock(mutex_);
+    const Address& vip = flow.service.vip;
+    return nic_.route({vip.ip, be16(vip.port), be16(flow.port), flow.client_ip}, 1).queue;
+  }
+
+ private:
+  std::mutex mutex_;
+  FakeFlowDevice nic_;
+};
+
+TEST_F(WorkerThreads, a_long_flow_comes_to_its_owner_when_the_nic_has_its_rule) {
+  auto device = std::make_unique<SharedNic>(marks_);
+  SharedNic& nic = *device;
+  OffloadBoard status;
+  OffloadThread offload(std::move(device), marks_, status, {.queues = {0, 1, 2}}, group_.pin_requests());
+  offload.set_services(table());
+  slots_[2] = {{1}, kApi.index, SlotRole::kAccepting};
+  publish();
+  tell(PortMessage::Kind::kUp, 2);
+  const Flow flow{.service = kApi};
+  const auto sends = [&](const TcpFrame& frame) { send_to(nic.queue_of(flow).value_or(0), frame); };
+  sends(flow.syn());
+  ASSERT_TRUE(receives(1, kTcpSyn | kTcpAck));
+  size_t sent = 0;
+  const auto exchanges = [&](int packets) {
+    for (int i = 0; i < packets; ++i) sends(flow.data("GET"));
+    sent += static_cast<size_t>(packets);
+    return receives(sent, kTcpPsh | kTcpAck);
+  };
+  const auto pin = [&] { return status.latest().rungs[static_cast<size_t>(OffloadRung::kPin)]; };
+  const uint64_t end_ns = monotonic_ns() + kPatienceNs;
+  while (pin().state != OffloadState::kOn && monotonic_ns() < end_ns) ASSERT_TRUE(exchanges(16));
+  ASSERT_EQ(pin().state, OffloadState::kOn) << pin().reason;
+  EXPECT_EQ(pin().rules, 1U);
+  const uint64_t before = board_.sum(&WorkerLoad::handed_over);
+  EXPECT_GT(before, 128U);
+  ASSERT_TRUE(exchanges(500));
+  EXPECT_EQ(board_.sum(&WorkerLoad::handed_over), before);
+  ends();
+  expect_all_accounted_for();
 }
 
 }  // namespace

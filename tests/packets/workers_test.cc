@@ -274,7 +274,7 @@ TEST_F(Workers, marks_are_counted_by_the_owner_wherever_the_packet_came) {
   run();
   EXPECT_EQ(marks().by_service[0].seen.get(), 2U);
   EXPECT_EQ(marks().by_service[0].marked.get(), 1U);
-  EXPECT_EQ(marks().by_worker[0].marks.get(), 1U);
+  EXPECT_EQ(marks().by_worker[0].wrong.get(), 1U);
   EXPECT_EQ(marks().wrong(), 1U);
 }
 

@@ -10,10 +10,12 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "dataplane/flow_offload.h"
+#include "flow_key.h"
 
 namespace cheshire::test {
 
@@ -26,6 +28,12 @@ struct FakeNic {
   bool matches = true;              // false: rules have no effect
   bool marks = true;
   uint32_t mark_error = 0;  // added to each mark
+  std::set<FlowRule::Match> refuses = {};
+  // With rules for single flows only:
+  bool drops_pins = false;
+  bool loses_pins = false;  // and does not count them
+  bool pins_match = true;
+  bool pins_go_home = true;  // false: to where RSS leads
   size_t rules_max = 1'000'000;
   uint64_t rule_ns = 1000;
 };
@@ -34,8 +42,9 @@ class FakeFlowDevice final : public FlowDevice {
  public:
   FakeFlowDevice(const FakeNic& is, FlowMarkBoard& board) : nic(is), board_(board) {}
 
-  Result<void> validate(const FlowRule&) override {
+  Result<void> validate(const FlowRule& rule) override {
     if (!nic.has_flow_rules) return Error{ErrorCode::kUnavailable, "Function not implemented"};
+    if (nic.refuses.contains(rule.match)) return Error{ErrorCode::kUnavailable, "Invalid argument"};
     return {};
   }
   Result<FlowRuleHandle> create(const FlowRule& rule) override {
@@ -55,21 +64,46 @@ class FakeFlowDevice final : public FlowDevice {
     return {};
   }
 
-  // Packets of a client to vip:port. `service` is what the worker finds; nullopt: none. Returns how many arrived.
+  struct Flow {
+    be32 vip;
+    be16 port;
+    be16 client_port = be16(1000);
+    be32 client{};
+  };
+  // What becomes of so many packets of it.
+  struct Way {
+    bool arrives = true;
+    std::optional<uint16_t> queue;  // nullopt: where RSS leads
+    uint32_t mark = kNoMark;
+  };
+  Way route(const Flow& flow, uint64_t count) {
+    Installed* rule = nic.matches ? best(flow) : nullptr;
+    if (rule == nullptr) return {};
+    const bool is_pin = rule->rule.match == FlowRule::Match::kFlow;
+    const bool is_service = rule->rule.match == FlowRule::Match::kService;
+    if ((nic.loses_silently && is_service) || (nic.loses_pins && is_pin)) return {.arrives = false};
+    rule->packets += count;
+    if (nic.drops_what_matches || (nic.drops_pins && is_pin) || rule->rule.action == FlowRule::Action::kDrop)
+      return {.arrives = false};
+    Way way;
+    if (rule->rule.queues.size() == 1 && (!is_pin || nic.pins_go_home)) way.queue = rule->rule.queues.front();
+    if (nic.marks && rule->rule.mark != kNoMark) way.mark = rule->rule.mark + nic.mark_error;
+    return way;
+  }
+
+  // Packets of a client to vip:port, which RSS leads to a queue that is not the owner's, worker 0. `service` is what the
+  // worker finds; nullopt: none. Returns how many arrived.
   uint64_t deliver(be32 vip, be16 port, std::optional<ServiceIndex> service, uint64_t count,
                    be16 client_port = be16(1000)) {
-    Installed* rule = nic.matches ? best(vip, port, client_port) : nullptr;
-    if (rule != nullptr) {
-      if (nic.loses_silently && rule->rule.match == FlowRule::Match::kService) return 0;
-      rule->packets += count;
-      if (nic.drops_what_matches || rule->rule.action == FlowRule::Action::kDrop) return 0;
-    }
+    const Way way = route({vip, port, client_port}, count);
+    if (!way.arrives) return 0;
     if (!service) return count;
     FlowMarkLoad& load = board_.by_service[service->value];
     load.seen.add(count);
-    if (rule != nullptr && nic.marks && rule->rule.mark != kNoMark) {
-      const bool right = rule->rule.mark + nic.mark_error == mark_of(*service);
-      (right ? load.marked : board_.by_worker[0].marks).add(count);
+    WorkerMarks& owner = board_.by_worker[0];
+    if (way.mark != kNoMark) (way.mark == mark_of(*service) ? load.marked : owner.wrong).add(count);
+    if (FlowKey{be32{}, client_port, *service}.as_integer() == board_.orders.watched.get()) {
+      (way.queue == 0 ? owner.watched_here : owner.watched_over).add(count);
     }
     return count;
   }
@@ -91,14 +125,16 @@ class FakeFlowDevice final : public FlowDevice {
     return a.match == b.match && a.vip == b.vip && a.port == b.port && a.client == b.client &&
            a.client_port == b.client_port;
   }
-  Installed* best(be32 vip, be16 port, be16 client_port) {
+  Installed* best(const Flow& flow) {
     Installed* found = nullptr;
     for (auto& [handle, installed] : rules) {
       const FlowRule& rule = installed.rule;
-      const bool by_port = rule.match == FlowRule::Match::kService || rule.match == FlowRule::Match::kFlow;
-      const bool hit = (rule.match == FlowRule::Match::kAllIpv4 || rule.vip == vip) &&
-                       (!by_port || rule.port == port) &&
-                       (rule.match != FlowRule::Match::kFlow || rule.client_port == client_port);
+      const bool is_pin = rule.match == FlowRule::Match::kFlow;
+      const bool by_port = rule.match == FlowRule::Match::kService || is_pin;
+      const bool hit =
+          (rule.match == FlowRule::Match::kAllIpv4 || rule.vip == flow.vip) &&
+          (!by_port || rule.port == flow.port) &&
+          (!is_pin || (nic.pins_match && rule.client_port == flow.client_port && rule.client == flow.client));
       if (hit && (found == nullptr || rule.priority < found->rule.priority)) found = &installed;
     }
     return found;

@@ -2,79 +2,12 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // The offload manager against good and bad NICs.
-#include "dataplane/flow_offload.h"
-
 #include <gtest/gtest.h>
 
-#include <memory>
+#include "tests/support/flow_offload_stage.h"
 
-#include "tests/support/fake_flow_device.h"
-
-namespace cheshire {
+namespace cheshire::test {
 namespace {
-
-using test::FakeFlowDevice;
-using test::FakeNic;
-
-constexpr be32 kVip{0xc000020a};
-constexpr be32 kOtherVip{0xc000020b};
-constexpr be32 kStranger{0xc0000263};
-constexpr uint64_t kTickNs = 10 * kNsPerMs;
-
-OffloadService service(uint16_t index, be32 vip, uint16_t port) {
-  return {ServiceIndex{index}, vip, be16(port)};
-}
-
-class FlowOffloadTest : public testing::Test {
- protected:
-  void start(const FakeNic& nic, FlowOffloadOptions options = {}) {
-    offload_.reset();
-    device_ = std::make_unique<FakeFlowDevice>(nic, board_);
-    offload_ = std::make_unique<FlowOffload>(*device_, options, board_, [this] { return device_->now_ns; });
-    offload_->set_services(services_);
-  }
-  // Rounds of traffic to every service, then a tick.
-  void run(int ticks, uint64_t packets_each = 100) {
-    for (int i = 0; i < ticks; ++i) {
-      for (const OffloadService& s : services_) {
-        arrived_ += device_->deliver(s.vip, s.port, s.index, packets_each);
-        sent_ += packets_each;
-      }
-      tick();
-    }
-  }
-  void tick() {
-    device_->now_ns += kTickNs;
-    offload_->tick(device_->now_ns);
-    for (const std::string& line : offload_->take_news()) news_ += line + "\n";
-  }
-  [[nodiscard]] const OffloadStatus::Rung& rung(OffloadRung which) const {
-    return offload_->status().rungs[static_cast<size_t>(which)];
-  }
-  void expect_off(const std::string& reason) {
-    EXPECT_EQ(rung(OffloadRung::kMark).state, OffloadState::kOff);
-    EXPECT_NE(rung(OffloadRung::kMark).reason.find(reason), std::string::npos)
-        << rung(OffloadRung::kMark).reason;
-    EXPECT_EQ(rung(OffloadRung::kDrop).state, OffloadState::kOff);
-    EXPECT_EQ(rung(OffloadRung::kPin).state, OffloadState::kOff);
-    EXPECT_TRUE(device_->rules.empty());
-    EXPECT_NE(news_.find("mark: off, "), std::string::npos) << news_;
-    // From here on software has it all.
-    const uint64_t lost = sent_ - arrived_;
-    run(100);
-    EXPECT_EQ(sent_ - arrived_, lost);
-    EXPECT_TRUE(device_->rules.empty());
-  }
-
-  FlowMarkBoard board_{64};
-  std::vector<OffloadService> services_ = {service(0, kVip, 80), service(1, kVip, 443),
-                                           service(2, kOtherVip, 80)};
-  std::unique_ptr<FakeFlowDevice> device_;
-  std::unique_ptr<FlowOffload> offload_;
-  std::string news_;
-  uint64_t sent_ = 0;
-  uint64_t arrived_ = 0;
-};
 
 TEST_F(FlowOffloadTest, a_services_rule_leads_to_its_owners_queue_or_to_all_where_that_has_none) {
   services_ = {service(0, kVip, 80), service(1, kVip, 81), service(2, kVip, 82)};
@@ -158,7 +91,7 @@ TEST_F(FlowOffloadTest, ANicThatIsFullKeepsWhatItTook) {
   EXPECT_EQ(device_->count(FlowRule::Match::kService), 2U);
 }
 
-TEST_F(FlowOffloadTest, ANicThatTakes10MillisecondsARuleGetsOneATickAndNoPins) {
+TEST_F(FlowOffloadTest, ANicThatTakes10MillisecondsARuleGetsOneATick) {
   for (uint16_t i = 3; i < 40; ++i) services_.push_back(service(i, kVip, static_cast<uint16_t>(1000 + i)));
   start({.rule_ns = 10 * kNsPerMs});
   for (int i = 0; i < 60; ++i) {
@@ -167,11 +100,6 @@ TEST_F(FlowOffloadTest, ANicThatTakes10MillisecondsARuleGetsOneATickAndNoPins) {
     EXPECT_LE(device_->rules.size(), before + 2);  // of two rungs
   }
   EXPECT_EQ(device_->count(FlowRule::Match::kService), 40U);
-  offload_->pin({.client_port = be16(5), .vip = kVip, .port = be16(80)});
-  run(2);
-  EXPECT_EQ(device_->count(FlowRule::Match::kFlow), 0U);
-  EXPECT_EQ(rung(OffloadRung::kPin).state, OffloadState::kOff) << news_;
-  EXPECT_NE(rung(OffloadRung::kPin).reason.find("a rule takes 10000 us"), std::string::npos);
   EXPECT_EQ(sent_, arrived_);
 }
 
@@ -258,41 +186,7 @@ TEST_F(FlowOffloadTest, ANewVipNeverMeetsTheDropRule) {
   EXPECT_EQ(sent_, arrived_);
 }
 
-// --- pins, bounds, the end
-
-PinRequest pin_of(uint16_t client_port, uint16_t port = 80) {
-  return {.client_port = be16(client_port),
-          .vip = kVip,
-          .port = be16(port),
-          .service = ServiceIndex{0},
-          .queue = 0};
-}
-
-TEST_F(FlowOffloadTest, PinsLongFlowsWithinTheLimit) {
-  start({}, {.pins_max = 2});
-  run(20);
-  for (uint16_t port = 1; port <= 4; ++port) offload_->pin(pin_of(port));
-  offload_->pin(pin_of(1));
-  run(2);
-  EXPECT_EQ(device_->count(FlowRule::Match::kFlow), 2U);
-  EXPECT_EQ(offload_->status().pins_refused, 3U);
-  EXPECT_EQ(rung(OffloadRung::kPin).state, OffloadState::kOn);
-  // Its service goes, and the pins with it.
-  services_.erase(services_.begin());
-  offload_->set_services(services_);
-  run(1);
-  EXPECT_EQ(device_->count(FlowRule::Match::kFlow), 0U);
-}
-
-TEST_F(FlowOffloadTest, UnpinsWhatStandsStill) {
-  start({});
-  run(20);
-  offload_->pin(pin_of(7));
-  run(1);
-  EXPECT_EQ(device_->count(FlowRule::Match::kFlow), 1U);
-  run(static_cast<int>(kPinIdleNs / kTickNs) + 20);
-  EXPECT_EQ(device_->count(FlowRule::Match::kFlow), 0U);
-}
+// --- bounds, the end
 
 TEST_F(FlowOffloadTest, HoldsNoMoreRulesThanItMay) {
   start({}, {.rules_max = 2});
@@ -310,4 +204,4 @@ TEST_F(FlowOffloadTest, LeavesTheNicAsItFoundIt) {
 }
 
 }  // namespace
-}  // namespace cheshire
+}  // namespace cheshire::test
