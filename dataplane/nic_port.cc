@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "check.h"
+#include "thread_sanitizer.h"
 #include "units.h"
 
 namespace cheshire {
@@ -175,10 +176,13 @@ NicQueue NicPort::queue(size_t worker) const {
 }
 
 uint16_t NicQueue::receive(rte_mbuf** packets, uint16_t count) const {
-  return receives_ ? rte_eth_rx_burst(port_id_, queue_, packets, count) : 0;
+  const uint16_t came = receives_ ? rte_eth_rx_burst(port_id_, queue_, packets, count) : 0;
+  for (uint16_t i = 0; i < came; ++i) take_over(packets[i]);
+  return came;
 }
 
 uint16_t NicQueue::transmit(rte_mbuf** packets, uint16_t count) const {
+  for (uint16_t i = 0; i < count; ++i) give_away(packets[i]);
   return rte_eth_tx_burst(port_id_, queue_, packets, count);
 }
 

@@ -14,6 +14,7 @@
 #include <cstdlib>
 
 #include "check.h"
+#include "thread_sanitizer.h"
 
 namespace cheshire::test {
 namespace {
@@ -22,6 +23,11 @@ constexpr unsigned kPackets = 8191;
 constexpr unsigned kWireFrames = 1024;
 
 std::unique_ptr<Dpdk> g_dpdk;
+
+rte_mempool* make_pool(const char* name, unsigned packets, unsigned cache) {
+  return rte_pktmbuf_pool_create(name, packets, cache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+}
+Dpdk::MakePool g_make_pool = make_pool;
 
 void rename_mac(Bytes& frame, size_t offset, const MacAddress& from, const MacAddress& to) {
   if (frame.size() < offset + from.bytes.size()) return;
@@ -55,6 +61,11 @@ void Dpdk::end() {
   g_dpdk.reset();
 }
 
+void Dpdk::make_pool_by(MakePool make) {
+  CHECK(!g_dpdk);
+  g_make_pool = make;
+}
+
 Dpdk::Dpdk() {
   ::setenv("RUNTIME_DIRECTORY", runtime_dir_.path().c_str(), 1);
   std::vector<std::string> arguments = {
@@ -72,7 +83,7 @@ Dpdk::Dpdk() {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   CHECK(rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0);
 
-  pool_ = rte_pktmbuf_pool_create("packets", kPackets, 32, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  pool_ = g_make_pool("packets", kPackets, 32);
   CHECK(pool_ != nullptr);
   const auto make_ring = [](const std::string& name) {
     rte_ring* ring = rte_ring_create(name.c_str(), kWireFrames, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -121,6 +132,7 @@ bool Dpdk::put_on_wire(std::span<const uint8_t> frame, size_t split_at, uint32_t
     packet->ol_flags |= RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID;
     packet->hash.fdir.hi = mark;
   }
+  give_away(packet);
   if (rte_ring_enqueue(to_nic_[queue], packet) == 0) return true;
   rte_pktmbuf_free(packet);
   return false;
@@ -136,6 +148,7 @@ void Dpdk::take_from(rte_ring* ring, std::vector<Bytes>& frames) {
   void* item = nullptr;
   while (rte_ring_dequeue(ring, &item) == 0) {
     auto* packet = static_cast<rte_mbuf*>(item);
+    take_over(packet);
     CHECK(packet->nb_segs == 1 && packet->pkt_len == packet->data_len);
     const auto* bytes = rte_pktmbuf_mtod(packet, const uint8_t*);
     frames.emplace_back(bytes, bytes + packet->data_len);

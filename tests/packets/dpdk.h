@@ -32,6 +32,9 @@ class Dpdk {
 
   static Dpdk& get();
   static void end();
+  // Before the first get(): how the pool is made instead of by rte_pktmbuf_pool_create().
+  using MakePool = rte_mempool* (*)(const char* name, unsigned packets, unsigned cache);
+  static void make_pool_by(MakePool make);
   ~Dpdk();
 
   [[nodiscard]] NicPort& nic() { return *nic_; }
