@@ -4,6 +4,8 @@
 #include "dataplane/nic_port.h"
 
 #include <rte_ethdev.h>
+#include <rte_interrupts.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <array>
@@ -186,14 +188,20 @@ uint16_t NicQueue::transmit(rte_mbuf** packets, uint16_t count) const {
   return rte_eth_tx_burst(port_id_, queue_, packets, count);
 }
 
-bool NicQueue::prepare_to_sleep() const {
-  return wakes_ &&
-         rte_eth_dev_rx_intr_ctl_q(port_id_, queue_, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, nullptr) == 0;
+bool NicQueue::prepare_to_sleep(int bell) {
+  if (receives_ && (!wakes_ || rte_eth_dev_rx_intr_ctl_q(port_id_, queue_, RTE_EPOLL_PER_THREAD,
+                                                         RTE_INTR_EVENT_ADD, nullptr) != 0)) {
+    return false;
+  }
+  if (bell < 0) return receives_;
+  bell_ = std::make_shared<rte_epoll_event>();
+  bell_->epdata.event = EPOLLIN;
+  return rte_epoll_ctl(RTE_EPOLL_PER_THREAD, EPOLL_CTL_ADD, bell, bell_.get()) == 0;
 }
 
 // Devices whose descriptor is ready whenever there is a packet (net_tap) need no arming and refuse it.
 void NicQueue::arm() const {
-  static_cast<void>(rte_eth_dev_rx_intr_enable(port_id_, queue_));
+  if (receives_) static_cast<void>(rte_eth_dev_rx_intr_enable(port_id_, queue_));
 }
 
 void NicQueue::sleep_until_packet(uint64_t longest_ns) const {
@@ -203,7 +211,7 @@ void NicQueue::sleep_until_packet(uint64_t longest_ns) const {
 }
 
 void NicQueue::disarm() const {
-  static_cast<void>(rte_eth_dev_rx_intr_disable(port_id_, queue_));
+  if (receives_) static_cast<void>(rte_eth_dev_rx_intr_disable(port_id_, queue_));
 }
 
 ChecksumsKnownGood NicQueue::checksums(const rte_mbuf* packet) const {

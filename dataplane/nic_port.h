@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "net.h"
 #include "result.h"
 
+struct rte_epoll_event;
 struct rte_mbuf;
 struct rte_mempool;
 
@@ -44,8 +46,9 @@ class NicQueue {
   [[nodiscard]] ChecksumsKnownGood checksums(const rte_mbuf* packet) const;
   [[nodiscard]] const MacAddress& mac() const { return mac_; }
 
-  // Sleeping until a packet comes, by the worker's own thread. Once: whether the device can wake it.
-  [[nodiscard]] bool prepare_to_sleep() const;
+  // Sleeping until a packet comes, by the worker's own thread. Once: whether the device can wake it, or need not as it
+  // has no receive queue for it. `bell`: a descriptor that wakes it, too, when it can be read; -1: none.
+  [[nodiscard]] bool prepare_to_sleep(int bell);
   // Then each time: arm, look once more whether there is a packet, sleep if not (rounded up to whole
   // milliseconds; may end early for no reason), disarm.
   void arm() const;
@@ -61,6 +64,7 @@ class NicQueue {
   bool receives_ = true;
   bool checks_checksums_ = false;
   MacAddress mac_;
+  std::shared_ptr<rte_epoll_event> bell_;  // the library keeps its address
 };
 
 class NicPort {

@@ -32,6 +32,7 @@
 //                               sends its SYN again; kOpen: reset to the client
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -111,9 +112,13 @@ class Worker {
   bool turn(uint64_t now_ns);
 
   // Its own thread, between two turns: whether nothing can come but packets of clients, and what other threads tell:
-  // there is no guest, no SYN that waits, nothing to sweep, and no other worker.
+  // there is no guest, no SYN that waits, nothing to sweep.
   [[nodiscard]] bool waits_for_clients_only() const {
-    return polled_.empty() && hold_.size() == 0 && sweeps_.empty() && incoming_.empty();
+    return polled_.empty() && hold_.size() == 0 && sweeps_.empty();
+  }
+  // Likewise: whether another worker has given it something.
+  [[nodiscard]] bool has_incoming() const {
+    return std::any_of(incoming_.begin(), incoming_.end(), [](auto* ring) { return !ring->empty(); });
   }
 
   // Any thread: how many PortMessage::kDown were obeyed so far. The worker has not touched those ports since.

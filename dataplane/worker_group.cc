@@ -22,7 +22,8 @@ constexpr uint32_t kIdleTurnsBeforeSleep = 64;
 
 WorkerGroup::WorkerGroup(const WorkerGroupOptions& options, const WorkerGroupLinks& links)
     : config_(options.each.config), shares_cpus_(options.shares_cpus) {
-  if (options.workers > 1) hand_over_ = std::make_unique<HandOver>(options.workers);
+  if (options.workers > 1)
+    hand_over_ = std::make_unique<HandOver>(options.workers, config_.idle_sleep_ns != 0);
   // An up and a down of every slot, twice.
   const size_t messages = std::bit_ceil(std::max<size_t>(4 * options.each.slots, 2));
   for (size_t number = 0; number < options.workers; ++number) {
@@ -47,7 +48,9 @@ void WorkerGroup::run(size_t number) {
   ::prctl(PR_SET_NAME, name.c_str());
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // a nap of 20 us is not to become one of 70
   Member& member = *members_[number];
-  const bool nic_wakes = config_.idle_sleep_ns != 0 && member.queue.prepare_to_sleep();
+  EventBell* const bell = hand_over_ == nullptr ? nullptr : hand_over_->bell(number);
+  const bool is_woken =
+      config_.idle_sleep_ns != 0 && member.queue.prepare_to_sleep(bell == nullptr ? -1 : bell->fd());
   uint32_t idle_turns = 0;
   Naps naps(std::min(kFirstNapNs, config_.idle_sleep_ns), config_.idle_sleep_ns);
   while (stop_.observe() == 0) {
@@ -56,8 +59,8 @@ void WorkerGroup::run(size_t number) {
     if (busy) naps.begin_again();
     if (config_.idle_sleep_ns != 0 && idle_turns >= kIdleTurnsBeforeSleep) {
       const uint64_t ns = naps.next();
-      if (nic_wakes && ns == config_.idle_sleep_ns && member.worker->waits_for_clients_only()) {
-        sleep_until_packet(member);
+      if (is_woken && ns == config_.idle_sleep_ns && member.worker->waits_for_clients_only()) {
+        sleep_until_packet(member, bell);
       } else {
         nap(ns);
       }
@@ -69,9 +72,16 @@ void WorkerGroup::run(size_t number) {
 }
 
 // What came before the interrupt was armed raises none: hence the turn in between.
-void WorkerGroup::sleep_until_packet(Member& member) {
+void WorkerGroup::sleep_until_packet(Member& member, EventBell* bell) {
   member.queue.arm();
-  if (!member.worker->turn(monotonic_ns())) member.queue.sleep_until_packet(kSleepMaxNs);
+  if (!member.worker->turn(monotonic_ns())) {
+    const auto sleep = [&] { member.queue.sleep_until_packet(kSleepMaxNs); };
+    if (bell == nullptr) {
+      sleep();
+    } else {
+      bell->sleep([&] { return member.worker->has_incoming(); }, sleep);
+    }
+  }
   member.queue.disarm();
 }
 

@@ -54,8 +54,8 @@ class WorkerGroup {
   [[nodiscard]] Worker& worker(size_t number) { return *members_[number]->worker; }
 
   // The worker's thread: polls until stop(). With worker.idle_sleep, a worker that found nothing for a while naps
-  // between its turns: short naps first, and never longer than that. A lone worker without a guest sleeps until the
-  // NIC wakes it, where the NIC can: at the most kSleepMaxNs, after which it sees what other threads tell it.
+  // between its turns: short naps first, and never longer than that. One without a guest sleeps until the NIC wakes
+  // it, where the NIC can, or another worker that has something for it: at the most kSleepMaxNs, after which it sees what other threads tell it.
   void run(size_t number);
   // Any thread.
   void stop() { stop_.publish(1); }
@@ -72,7 +72,7 @@ class WorkerGroup {
 
  private:
   struct Member;
-  void sleep_until_packet(Member& member);
+  void sleep_until_packet(Member& member, EventBell* bell);
   struct Member {
     Member(size_t load_records, size_t port_messages, const NicQueue& nic_queue)
         : load_ring(load_records), messages(port_messages), queue(nic_queue) {}

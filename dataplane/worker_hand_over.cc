@@ -26,6 +26,7 @@ void Worker::hand_over_foreign() {
     const std::span<rte_mbuf* const> packets(batch.packets.data(), batch.count);
     const size_t given = hand_over_->ring(options_.number, to).push_some(packets);
     board_.worker.handed_over.add(given);
+    if (EventBell* bell = hand_over_->bell(to)) bell->ring();
     for (rte_mbuf* packet : packets.subspan(given)) drop(packet, DropReason::k_hand_over_full);
     batch.count = 0;
   }

@@ -9,6 +9,7 @@ import fcntl
 import socket
 import struct
 import subprocess
+import time
 
 from support import config, netns
 from support.clients import curl, url
@@ -111,3 +112,21 @@ def story_an_instance_of_another_worker_dies_and_its_slot_is_used_again(world):
             subprocess.run(["kill", "-9", str(instance["pid"])], check=True)
             wait_until(f"{name} is gone", lambda name=name: name not in daemon.telemetry.instances(), within_s=10)
     _settled(daemon)
+
+
+def story_workers_with_nothing_to_do_sleep_until_the_nic_or_another_worker_wakes_them(world):
+    daemon = world.start(_workers(world))
+    last = {}
+
+    def asleep():
+        """Napping they would turn some ten thousand times a second, asleep they do some two hundred times."""
+        now, workers = time.monotonic(), daemon.telemetry.workers()
+        turns = {number: workers[number]["turns"] for number in "012"}
+        rates = [(turns[number] - last["turns"][number]) / (now - last["time"]) for number in turns if last]
+        last.update(time=now, turns=turns)
+        return rates and max(rates) < 1000
+
+    wait_until("all three sleep", asleep, within_s=10, poll_s=0.2)
+    for port in range(8000, 8005):
+        assert curl(url(port=port)).ok, port
+    assert _settled(daemon)["all"]["handed_over"] > 0
