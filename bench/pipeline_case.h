@@ -30,6 +30,7 @@ struct PipelineCase {
     return traffic.name() + " to " + std::to_string(instances) + (mapped ? ", mapped" : "") +
            (workers > 1 ? ", " + std::to_string(workers) + " workers" : "");
   }
+  friend bool operator==(const PipelineCase&, const PipelineCase&) = default;
 };
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Traffic, kind, flows)

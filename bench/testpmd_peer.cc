@@ -71,9 +71,9 @@ bool BenchChild::read_some(double seconds) {
   return true;
 }
 
-bool BenchChild::wait_for(const std::string& word, double seconds) {
+bool BenchChild::wait_for(const std::string& word, double seconds, size_t from) {
   const double deadline_s = now_s() + seconds;
-  while (said_.find(word) == std::string::npos) {
+  while (said_.find(word, from) == std::string::npos) {
     if (now_s() >= deadline_s || !read_some(deadline_s - now_s())) return false;
   }
   return true;
@@ -95,6 +95,14 @@ double BenchChild::busiest_worker_s() const {
     most_s = std::max(most_s, ran_ns * 1e-9);
   }
   return most_s;
+}
+
+void BenchChild::stop() {
+  ::kill(pid_, SIGSTOP);
+}
+
+void BenchChild::go_on() {
+  ::kill(pid_, SIGCONT);
 }
 
 int BenchChild::wait_for_end(double seconds) {

@@ -22,12 +22,15 @@ class BenchChild {
 
   // What it said so far.
   [[nodiscard]] const std::string& said() const { return said_; }
-  // False: it ended, or that much time passed, before it said that.
-  bool wait_for(const std::string& word, double seconds);
+  // False: it ended, or that much time passed, before it said that, behind the first `from` bytes.
+  bool wait_for(const std::string& word, double seconds, size_t from = 0);
   void say(const std::string& line);
   // How long its busiest thread but the main one was on a CPU so far: what others take of a shared machine is
   // not in it.
   [[nodiscard]] double busiest_worker_s() const;
+  // Off the CPU, with all of its threads, until go_on().
+  void stop();
+  void go_on();
   // Until it ends. Its exit code; 255 when it was killed or takes longer.
   int wait_for_end(double seconds);
 
