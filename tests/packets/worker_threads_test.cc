@@ -4,8 +4,8 @@
 // Three workers, each on a thread of its own, and the threads around them: this one is the clients, the control thread
 // and the vhost-user thread. Every client is answered whichever queue its packets come to, a port goes down under load,
 // and at the end each packet is accounted for. ./test runs it under the thread sanitizer, too, which does not see into
-// DPDK: where packets go through its rings it is told (include/thread_sanitizer.h), and the pool is one of the test's own
-// (locked_pool.h). So every report is one to be read, and nothing is suppressed.
+// DPDK: where packets go through its rings it is told (include/thread_sanitizer.h, told_pool.h). So every report is one
+// to be read, and nothing is suppressed.
 #include <array>
 #include <map>
 #include <mutex>
@@ -14,7 +14,7 @@
 #include "controlplane/offload_thread.h"
 #include "dataplane/packet_bytes.h"
 #include "naps.h"
-#include "tests/packets/locked_pool.h"
+#include "tests/packets/told_pool.h"
 #include "tests/packets/worker_test.h"
 #include "tests/support/fake_flow_device.h"
 
@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kWorkers = 3;
 constexpr uint16_t kClientsEach = 40;
 constexpr uint64_t kPatienceNs = 20 * kNsPerSecond;
-[[maybe_unused]] const bool kPoolIsLocked = (Dpdk::make_pool_by(make_locked_pool), true);
+[[maybe_unused]] const bool kPoolIsTold = (Dpdk::make_pool_by(make_told_pool), true);
 
 // Answers a SYN with a SYN-ACK and data with data, within its owner's calls: no other thread looks at it.
 class EchoGuest final : public GuestPort {
