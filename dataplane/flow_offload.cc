@@ -143,18 +143,23 @@ void FlowOffload::judge_mark_trial(uint64_t now_ns) {
 }
 
 void FlowOffload::add_service_rules() {
-  if (rules_.size() == services_.size() || (full_ && pins_.empty())) return;
+  if (rules_.size() == services_.size() || full_) return;
   for (const OffloadService& service : services_) {
     if (device_ns_ >= kRuleTimePerTickNs) return;  // the rest at the next tick
     const auto has_rule = [&](const ServiceRule& rule) { return rule.service == service; };
     if (std::any_of(rules_.begin(), rules_.end(), has_rule)) continue;
-    auto handle = rules_held() < options_.rules_max
-                      ? create(service_rule(service))
-                      : Result<FlowRuleHandle>(Error{ErrorCode::kLimit, "the limit of our own"});
-    // A service's rule saves more than those of some flows: again at the next tick.
-    if (!handle && !pins_.empty()) return remove_pins();
+    const bool room = rules_held() < options_.rules_max;
+    auto handle = room ? create(service_rule(service))
+                       : Result<FlowRuleHandle>(Error{ErrorCode::kLimit, "the limit of our own"});
+    // A service's rule saves more than those of some flows: again at the next tick, unless that was of no use before.
+    if (!handle && !pins_.empty() && !(room && pins_apart_)) {
+      pins_gave_way_ = true;
+      return remove_pins();
+    }
+    const bool gave_way = std::exchange(pins_gave_way_, false);
     if (!handle) {
       full_ = true;
+      pins_apart_ = pins_apart_ || (room && gave_way);
       ++status_.rules_refused;
       rung(OffloadRung::kMark).reason =
           "full at " + std::to_string(rules_held()) + " rules: " + handle.error().what;

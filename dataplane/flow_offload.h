@@ -30,7 +30,7 @@
 // Afterwards the comparison goes on, every kCheckNs, of pins one after the other. A mark that is not the packet's own
 // ends it all at once.
 // Bounds: rules_max and pins_max rules, kRuleTimePerTickNs of the device's time per tick, pins only if a rule takes
-// less than kPinRuleMaxNs. A service that finds the NIC full of pins takes their place.
+// less than kPinRuleMaxNs. A service that finds no room takes that of the pins; once, if it was of no use.
 #pragma once
 
 #include <array>
@@ -159,7 +159,7 @@ class FlowOffload {
   }
   [[nodiscard]] FlowRule service_rule(const OffloadService& service) const;
   [[nodiscard]] Result<FlowRuleHandle> create(const FlowRule& rule);
-  void remove(FlowRuleHandle& handle);
+  void remove(FlowRuleHandle& handle, bool is_pin = false);
   void remove_drop_rules();
   void step_down(OffloadRung which, const std::string& reason, Fault fault = Fault::kHarms);
   void change(OffloadRung which, OffloadState state, const std::string& why);
@@ -206,7 +206,11 @@ class FlowOffload {
   uint32_t drop_silences_ = 0;
   uint32_t pin_silences_ = 0;
   bool asked_ = false;  // whether the device takes such rules
-  bool full_ = false;   // the NIC took no more; until a rule goes
+  // Until a rule goes: the NIC took no more of services, or of flows.
+  bool full_ = false;
+  bool pins_full_ = false;
+  bool pins_gave_way_ = false;  // at the last tick, to a service
+  bool pins_apart_ = false;     // … which found no room all the same: they are kept elsewhere in the NIC
   OffloadStatus status_;
   std::vector<std::string> news_;
 };

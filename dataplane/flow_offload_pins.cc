@@ -67,7 +67,7 @@ void FlowOffload::step_pins(uint64_t now_ns) {
 void FlowOffload::add_pin(const PinRequest& request, uint64_t now_ns) {
   const PinKey key = {request.client.raw(), request.client_port.raw(), request.vip.raw(), request.port.raw()};
   if (pins_.contains(key) || !leads_home(request)) return;
-  if (pins_.size() >= options_.pins_max || rules_held() >= options_.rules_max || full_) {
+  if (pins_.size() >= options_.pins_max || rules_held() >= options_.rules_max || pins_full_) {
     ++status_.pins_refused;
     return;
   }
@@ -78,7 +78,7 @@ void FlowOffload::add_pin(const PinRequest& request, uint64_t now_ns) {
     if (rung(OffloadRung::kPin).state != OffloadState::kOn) {
       return step_down(OffloadRung::kPin, handle.error().what);
     }
-    full_ = true;
+    pins_full_ = true;
     rung(OffloadRung::kPin).reason =
         "full at " + std::to_string(rules_held()) + " rules: " + handle.error().what;
     return;
@@ -130,7 +130,7 @@ void FlowOffload::judge_pin_trial(uint64_t now_ns) {
                      by_rule == 0 ? "its rules match nothing" : "its rules lead to another queue");
   }
   if (now_ns - watch_->begin_ns < kPinSilenceNs) return;
-  remove(pin->second.handle);
+  remove(pin->second.handle, true);
   pins_.erase(pin);
   went_silent(OffloadRung::kPin, pin_silences_, kPinSilencesMax);
 }
@@ -181,7 +181,7 @@ void FlowOffload::tell_workers() {
 }
 
 void FlowOffload::remove_pins() {
-  for (auto& [key, pin] : pins_) remove(pin.handle);
+  for (auto& [key, pin] : pins_) remove(pin.handle, true);
   pins_.clear();
   pin_requests_.clear();
 }
@@ -189,7 +189,7 @@ void FlowOffload::remove_pins() {
 void FlowOffload::remove_pins_if(const std::function<bool(Pin&)>& leaves) {
   for (auto entry = pins_.begin(); entry != pins_.end();) {
     if (leaves(entry->second)) {
-      remove(entry->second.handle);
+      remove(entry->second.handle, true);
       entry = pins_.erase(entry);
     } else {
       ++entry;

@@ -31,17 +31,17 @@ Result<FlowRuleHandle> FlowOffload::create(const FlowRule& rule) {
 }
 
 // A rule that the NIC will not let go is its own affair; there is nothing left to try.
-void FlowOffload::remove(FlowRuleHandle& handle) {
+void FlowOffload::remove(FlowRuleHandle& handle, bool is_pin) {
   if (handle == 0) return;
   const uint64_t begin_ns = clock_();
   const Result<void> destroyed = device_.destroy(std::exchange(handle, 0));
   device_ns_ += clock_() - begin_ns;
   ++status_.rules_removed;
-  if (std::exchange(full_, false)) {
-    for (OffloadStatus::Rung& each : status_.rungs) {
-      if (each.state == OffloadState::kOn) each.reason.clear();
-    }
-  }
+  const auto has_room = [this](OffloadRung which) {
+    if (rung(which).state == OffloadState::kOn) rung(which).reason.clear();
+  };
+  if (!(is_pin && pins_apart_) && std::exchange(full_, false)) has_room(OffloadRung::kMark);
+  if (std::exchange(pins_full_, false)) has_room(OffloadRung::kPin);
   if (!destroyed) news_.push_back("a rule could not be removed: " + destroyed.error().what);
 }
 

@@ -35,6 +35,7 @@ struct FakeNic {
   bool pins_match = true;
   bool pins_go_home = true;  // false: to where RSS leads
   size_t rules_max = 1'000'000;
+  size_t services_max = 1'000'000;  // rules for services, in a table of their own
   uint64_t rule_ns = 1000;
 };
 
@@ -50,7 +51,9 @@ class FakeFlowDevice final : public FlowDevice {
   Result<FlowRuleHandle> create(const FlowRule& rule) override {
     now_ns += nic.rule_ns;
     if (!nic.creates) return Error{ErrorCode::kUnavailable, "Operation not supported"};
-    if (rules.size() >= nic.rules_max) return Error{ErrorCode::kUnavailable, "No space left on device"};
+    const bool no_room = rule.match == FlowRule::Match::kService && count(rule.match) >= nic.services_max;
+    if (no_room || rules.size() >= nic.rules_max)
+      return Error{ErrorCode::kUnavailable, "No space left on device"};
     for (const auto& [handle, other] : rules) EXPECT_FALSE(same_match(other.rule, rule)) << "a rule twice";
     rules[++last_] = {rule, 0};
     return last_;

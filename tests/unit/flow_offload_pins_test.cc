@@ -322,6 +322,26 @@ TEST_F(Pins, a_service_that_finds_no_room_takes_that_of_the_pins) {
   EXPECT_EQ(sent_, arrived_);
 }
 
+TEST_F(Pins, where_flows_have_a_table_of_their_own_they_give_way_to_a_service_once) {
+  start_with_marks({.services_max = 2});
+  EXPECT_EQ(rung(OffloadRung::kMark).reason, "full at 2 rules: No space left on device");
+  const auto one_ages = [&] {
+    asks(5);
+    asks(6);
+    EXPECT_EQ(pins(), 2U);
+    goes_on(6, static_cast<int>(kPinIdleNs / kTickNs) + 20);
+  };
+  one_ages();
+  EXPECT_EQ(pins(), 0U) << "room for the third service, it seemed";
+  one_ages();
+  EXPECT_EQ(pins(), 1U) << "now it is known that there is none";
+  one_ages();
+  EXPECT_EQ(pins(), 1U);
+  EXPECT_EQ(device_->count(FlowRule::Match::kService), 2U);
+  EXPECT_EQ(offload_->status().rules_refused, 2U) << "before, and when they had given way";
+  EXPECT_EQ(sent_, arrived_);
+}
+
 TEST_F(Pins, a_service_that_finds_our_own_limit_does_the_same) {
   start_with_marks({}, 100, 4);
   asks(5);
