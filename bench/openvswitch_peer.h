@@ -39,8 +39,8 @@ class OpenvswitchPeer {
   // From now on all goes that way. Returns when none of the frames is new to its caches any more.
   [[nodiscard]] std::optional<Error> steer(Way way);
   // Of the polling thread's time on its CPU, in cycles of the time stamp counter: what others take of a shared
-  // machine is not counted, and polls of the outputs, which bring nothing, are not either. An error where the
-  // packets did not come out as they should.
+  // machine is not counted. Looks at the outputs, which bring nothing, are in it, as Cheshire's at its guests are.
+  // An error where the packets did not come out as they should.
   [[nodiscard]] Result<double> cycles_per_packet(double seconds);
 
  private:

@@ -14,7 +14,7 @@
 namespace cheshire {
 
 // Of one polling thread since it began, from `ovs-appctl dpif-netdev/pmd-stats-show`. Cycles are those of the
-// time stamp counter; busy ones belong to polls that brought packets.
+// time stamp counter; busy ones belong to rounds over all its ports that brought packets.
 struct PmdStatistics {
   uint64_t packets = 0;
   uint64_t misses = 0;  // packets that asked the slow path
