@@ -12,7 +12,8 @@ server has, and more clients than they can serve.
              flash: 700 requests a second from zero instances
 
 The client is open-loop (bench/failfast/open_loop.h): real TCP, a connection a request, times from the moment at
-which a request was to start. Prints a table; --json, --svg write files. With --check the bounds of
+which a request was to start. Prints a table; --json, --svg write files. The whole takes more than an hour: the
+file of --json is written after each run, and --resume takes what it has and runs the rest. With --check the bounds of
 SPECIFICATION.md are checked in a run of some minutes, with --quick in one of 20 seconds; the last line has the
 figures, and the exit status is 1 when a bound is missed. --quick is a test, and leaves out what a busy machine
 decides: times, and the last 15 % of the goodput.
@@ -42,6 +43,7 @@ FLASH_PER_SECOND = 700
 TIMEOUT_S = 60
 SOURCES = 64
 NO_LIMIT = 65536
+FLOWS_MAX = 262144  # without a limit: all that four times the capacity opens until the first clients give up
 
 SETTINGS = ("none", "limit", "scale")
 
@@ -82,7 +84,8 @@ def run(setting, load, requests, quick, hugepages):
     world = stories.World(hugepages)
     try:
         image = {**config.image(workers=WORKERS, service_us=SERVICE_MS * 1000, quiet=1), "memory": "64MiB"}
-        daemon = world.start(images={"web": image}, services={"hello": service(setting, load)})
+        daemon = world.start(images={"web": image}, services={"hello": service(setting, load)},
+                             worker={"flows_max": FLOWS_MAX, "idle_sleep": "50us"})
         open_loop.give_sources(SOURCES)
         first = worker_first(daemon)
         if load != "flash":
@@ -132,6 +135,39 @@ def plan_of(options):
     return [(setting, load) for load in ("1.4", "2", "4", "flash") for setting in SETTINGS], options.requests
 
 
+def read_results(path):
+    """The results of an earlier run; none where there is no such file."""
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        sys.exit(f"failfast: {path} is not a file of results: {error}; remove it, or leave --resume out")
+
+
+def write_results(path, results):
+    """Whole or not at all: a run that is killed loses only the load that it was at."""
+    with open(path + ".part", "w") as file:
+        json.dump(results, file)
+        file.write("\n")
+    os.replace(path + ".part", path)
+
+
+def run_plan(plan, requests, hugepages, options, out):
+    """The results of all loads, in the plan's order; those that --resume has are not run again."""
+    had = {(result["setting"], result["load"]): result
+           for result in (read_results(options.json) if options.resume else [])
+           if result["phases"] == phases(result["load"], requests, options.quick)}
+    results = []
+    for setting, load in plan:
+        results.append(had.get((setting, load)) or run(setting, load, requests, options.quick, hugepages))
+        print(report.row(results[-1]), file=out, flush=True)
+        if options.json and options.json != "-":
+            write_results(options.json, list({**had, **{(r["setting"], r["load"]): r for r in results}}.values()))
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=300_000, help="of each load above capacity (%(default)s)")
@@ -139,13 +175,22 @@ def main():
     parser.add_argument("--svg", metavar="FILE", help="latency and answers over time, at twice the capacity")
     parser.add_argument("--check", action="store_true", help="a run of some minutes against the bounds")
     parser.add_argument("--quick", action="store_true", help="a run of 20 seconds against the bounds")
+    parser.add_argument("--only", metavar="SETTING:LOAD", action="append", default=[],
+                        help="of the plan only this, like limit:2; may be given several times")
+    parser.add_argument("--resume", action="store_true", help="the runs that the file of --json has are not run again")
     options = parser.parse_args()
+    if options.resume and options.json in (None, "-"):
+        parser.error("--resume needs --json FILE, the file of the run that was cut off")
     if os.geteuid() != 0:
         print("failfast: needs root: network namespaces, taps")
         return 77
     plan, requests = plan_of(options)
+    strange = set(options.only) - {f"{setting}:{load}" for setting, load in plan}
+    if strange:
+        parser.error(f"--only {min(strange)}: not in the plan, which has "
+                     + ", ".join(f"{setting}:{load}" for setting, load in plan))
+    plan = [run for run in plan if not options.only or ":".join(run) in options.only]
     out = sys.stderr if options.json == "-" else sys.stdout
-    results = []
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(Hugepages(stories.HUGEPAGES_BYTES))
@@ -155,14 +200,11 @@ def main():
         print(f"two instances of {WORKERS} workers and {SERVICE_MS} ms: {CAPACITY:.0f} requests a second; "
               f"hard {HARD}; load average {os.getloadavg()[0]:.1f}", file=out)
         print(report.HEAD, file=out, flush=True)
-        for setting, load in plan:
-            results.append(run(setting, load, requests, options.quick, hugepages))
-            print(report.row(results[-1]), file=out, flush=True)
+        results = run_plan(plan, requests, hugepages, options, out)
         extra = [flood(hugepages), rejections()] if options.check else []
-    if options.json:
-        with contextlib.nullcontext(sys.stdout) if options.json == "-" else open(options.json, "w") as file:
-            json.dump(results, file)
-            file.write("\n")
+    if options.json == "-":
+        json.dump(results, sys.stdout)
+        print()
     if options.svg:
         with open(options.svg, "w") as file:
             file.write(report.svg(results, CAPACITY))

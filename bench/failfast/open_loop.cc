@@ -26,6 +26,7 @@ namespace {
 
 constexpr int kEventsMax = 256;
 constexpr size_t kAnswerKept = 1024;  // of an answer: its head
+constexpr rlim_t kFilesMax = 262144;  // wanted: a connection each, also where nobody is told to go away
 
 struct Request {
   uint64_t start_ns = 0;
@@ -54,6 +55,17 @@ uint64_t header_number(std::string_view head, std::string_view name, uint64_t ot
   const char* from = head.data() + at + name.size();
   static_cast<void>(std::from_chars(from, head.data() + head.size(), number));
   return number;
+}
+
+// Only root may raise the hard limit; others get all of it.
+void raise_files_limit() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const rlimit wanted{.rlim_cur = std::max(files.rlim_max, kFilesMax),
+                      .rlim_max = std::max(files.rlim_max, kFilesMax)};
+  if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 class Load {
@@ -109,10 +121,7 @@ void Load::plan() {
 }
 
 Result<LoadResult> Load::run() {
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  raise_files_limit();
   if (!epoll_.valid()) return Error{ErrorCode::kUnavailable, std::strerror(errno)};
   plan();
   began_ns_ = monotonic_ns();
