@@ -106,6 +106,23 @@ void Worker::housekeeping() {
     return false;  // on standby, its device taken down: what came for it waits
   becomes_hot(index, slot);
   touch(index, slot);
+  return slot.queue.size() == 1 ? flush_one(index, slot) : flush_many(index, slot);
+}
+
+// What nearly each batch is where there are more instances than packets in a burst.
+[[gnu::always_inline]] inline bool Worker::flush_one(SlotIndex index, SlotState& slot) {
+  rte_mbuf** front = slot.queue.front();
+  if (slot.port->to_guest(front, 1) == 0) [[unlikely]]
+    return false;
+  if (sent_count_ == sent_.size()) [[unlikely]]
+    free_sent();
+  sent_[sent_count_++] = *front;
+  count_given(index, 1, (*front)->pkt_len);
+  slot.queue.pop(1);
+  return true;
+}
+
+[[gnu::noinline]] bool Worker::flush_many(SlotIndex index, SlotState& slot) {
   uint64_t packets = 0;
   uint64_t bytes = 0;
   uint16_t count = 0;
@@ -126,10 +143,7 @@ void Worker::housekeeping() {
     slot.queue.pop(sent);
     // Less than it was offered: its ring is full, and the rest waits for its next buffers.
   } while (sent == count && !slot.queue.empty());
-  SlotLoad& load = board_.slot(index);
-  load.packets_to_guest.add(packets);
-  load.bytes_to_guest.add(bytes);
-  flushed_ += packets;
+  count_given(index, packets, bytes);
   return slot.queue.empty();
 }
 

@@ -171,6 +171,14 @@ class Worker {
   void housekeeping();
   void flush_to_guests();
   [[nodiscard]] bool flush_slot(SlotIndex index, SlotState& slot);
+  [[nodiscard]] bool flush_one(SlotIndex index, SlotState& slot);
+  [[nodiscard]] bool flush_many(SlotIndex index, SlotState& slot);
+  void count_given(SlotIndex index, uint64_t packets, uint64_t bytes) {
+    SlotLoad& load = board_.slot(index);
+    load.packets_to_guest.add(packets);
+    load.bytes_to_guest.add(bytes);
+    flushed_ += packets;
+  }
   void free_sent();
   void becomes_hot(SlotIndex index, SlotState& slot) {
     slot.empty_looks = 0;

@@ -3,6 +3,9 @@
 
 """The table, the picture and the verdict of the overload experiment, from the client's results."""
 
+import math
+import statistics
+
 HEAD = (f"{'setting':8} {'load':>6} {'asked':>8} {'200 %':>7} {'503 %':>7} {'other %':>8} {'median ms':>10} "
         f"{'max ms':>8} {'200: median':>12} {'p99':>8} {'max':>8} {'goodput/s':>10}")
 
@@ -125,6 +128,22 @@ def judge(results, capacity, service_ms, strict):
 # --- the picture ---
 
 WIDTH, PANEL, GAP, LEFT = 900, 110, 34, 60
+COLUMNS_MAX = 240
+TIME_MARKS_MAX = 16
+
+
+def columns(series):
+    """At most COLUMNS_MAX rows: of a long run each stands for several, the answers summed, the median that of the
+    medians, the p99 the worst."""
+    together = -(-len(series) // COLUMNS_MAX)
+    merged = []
+    for at in range(0, len(series), together):
+        rows = series[at:at + together]
+        served = [row for row in rows if row["200"]]
+        merged.append({"second": rows[0]["second"], **{answer: sum(row[answer] for row in rows) for answer in ANSWERS},
+                       "median_200_ms": statistics.median(row["median_200_ms"] for row in served) if served else 0,
+                       "p99_200_ms": max((row["p99_200_ms"] for row in served), default=0)})
+    return merged
 
 
 def svg(results, capacity):
@@ -138,6 +157,7 @@ def svg(results, capacity):
     top = 50
     names = {"none": "no limit", "limit": "a limit", "scale": "a limit, and up to 8 instances"}
     for result in shown:
+        result = {**result, "series": columns(result["series"])}
         title = f"{names[result['setting']]}, {result['load']} times the capacity"
         parts += _latency(result, top, title)
         top += PANEL + GAP
@@ -157,14 +177,17 @@ def _frame(top, title, marks):
 
 
 def _x(result, second):
-    last = max(row["second"] for row in result["series"]) + 0.1
+    last = max(row["second"] for row in result["series"]) + _column_s(result)
     return LEFT + (WIDTH - LEFT - 10) * second / last
+
+
+def _column_s(result):
+    return result["series"][1]["second"] - result["series"][0]["second"] if len(result["series"]) > 1 else 0.1
 
 
 def _latency(result, top, title):
     """Logarithmic, from 1 ms to 100 s."""
     def y(ms):
-        import math
         return top + PANEL - PANEL * min(max(math.log10(max(ms, 1)) / 5, 0), 1)
     parts = _frame(top, f"{title}: time of an answer 200, median and p99 (dotted)",
                    [(0.0, "1 ms"), (0.4, "100 ms"), (0.8, "10 s")])
@@ -178,14 +201,16 @@ def _latency(result, top, title):
 def _answers(result, top):
     """Stacked, by the moment at which a request started."""
     most = max(sum(row[answer] for answer in ANSWERS) for row in result["series"]) or 1
-    per_second = most * 10
+    per_second = most / _column_s(result)
     parts = _frame(top, "answers a second, by the start of their request: "
                    + ", ".join(f'<tspan fill="{COLOURS[answer]}">{answer}</tspan>' for answer in ANSWERS
                                if count(result, answer)), [(0.0, "0"), (1.0, f"{per_second:.0f}")])
-    for second in range(0, int(result["series"][-1]["second"]) + 1, 5):
+    last = int(result["series"][-1]["second"])
+    step = next(step for step in (5, 15, 30, 60, 120, 300, 600, 3600) if last <= step * TIME_MARKS_MAX or step == 3600)
+    for second in range(0, last + 1, step):
         parts.append(f'<text x="{_x(result, second):.1f}" y="{top + PANEL + 13}" text-anchor="middle" font-size="10">'
                      f'{second} s</text>')
-    width = (_x(result, 0.1) - LEFT) + 0.2
+    width = (_x(result, _column_s(result)) - LEFT) + 0.2
     for row in result["series"]:
         y = top + PANEL
         for answer in ANSWERS:
