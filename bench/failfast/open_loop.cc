@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -16,6 +17,8 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <future>
+#include <optional>
 #include <queue>
 
 #include "handle.h"
@@ -26,7 +29,8 @@ namespace {
 
 constexpr int kEventsMax = 256;
 constexpr size_t kAnswerKept = 1024;  // of an answer: its head
-constexpr rlim_t kFilesMax = 262144;  // wanted: a connection each, also where nobody is told to go away
+constexpr uint64_t kOtherFiles = 64;  // of a thread's table: not connections
+constexpr uint64_t kThreadsMax = 16;
 
 struct Request {
   uint64_t start_ns = 0;
@@ -57,20 +61,20 @@ uint64_t header_number(std::string_view head, std::string_view name, uint64_t ot
   return number;
 }
 
-// Only root may raise the hard limit; others get all of it.
-void raise_files_limit() {
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  const rlimit wanted{.rlim_cur = std::max(files.rlim_max, kFilesMax),
-                      .rlim_max = std::max(files.rlim_max, kFilesMax)};
-  if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+struct Share {
+  uint64_t number = 0;
+  uint64_t of = 1;
+  uint64_t began_ns = 0;  // the same for all
+};
+
+uint64_t requests_of(const Phase& phase) {
+  return static_cast<uint64_t>(std::llround(phase.per_second * phase.seconds));
 }
 
 class Load {
  public:
-  explicit Load(const LoadOptions& options) : options_(options), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+  Load(const LoadOptions& options, const Share& share)
+      : options_(options), share_(share), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
   Result<LoadResult> run();
 
@@ -82,7 +86,7 @@ class Load {
   };
 
   void plan();
-  [[nodiscard]] uint64_t now() const { return monotonic_ns() - began_ns_; }
+  [[nodiscard]] uint64_t now() const { return monotonic_ns() - share_.began_ns; }
   void start(const Request& request);
   void on_event(uint32_t place, uint32_t events);
   void on_readable(uint32_t place);
@@ -92,9 +96,9 @@ class Load {
   void wait();
 
   const LoadOptions options_;
+  const Share share_;
   const UniqueFd epoll_;
   const std::string text_ = "GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
-  uint64_t began_ns_ = 0;
   std::vector<Request> planned_;  // in order
   size_t next_planned_ = 0;
   std::priority_queue<Request, std::vector<Request>, Later> again_;
@@ -107,12 +111,14 @@ class Load {
 
 void Load::plan() {
   double at_s = 0;
+  uint64_t client = 0;
   for (const Phase& phase : options_.phases) {
-    const auto count = static_cast<uint64_t>(std::llround(phase.per_second * phase.seconds));
-    for (uint64_t i = 0; i < count && planned_.size() < options_.requests_max; ++i) {
+    const uint64_t count = requests_of(phase);
+    for (uint64_t i = 0; i < count && client < options_.requests_max; ++i, ++client) {
+      if (client % share_.of != share_.number) continue;
       const double start_s = at_s + static_cast<double>(i) / phase.per_second;
-      planned_.push_back({.start_ns = static_cast<uint64_t>(start_s * 1e9),
-                          .client = static_cast<uint32_t>(planned_.size())});
+      planned_.push_back(
+          {.start_ns = static_cast<uint64_t>(start_s * 1e9), .client = static_cast<uint32_t>(client)});
     }
     at_s += phase.seconds;
   }
@@ -121,10 +127,8 @@ void Load::plan() {
 }
 
 Result<LoadResult> Load::run() {
-  raise_files_limit();
   if (!epoll_.valid()) return Error{ErrorCode::kUnavailable, std::strerror(errno)};
   plan();
-  began_ns_ = monotonic_ns();
   while (next_planned_ < planned_.size() || !again_.empty() || open_ != 0) {
     while (next_planned_ < planned_.size() && planned_[next_planned_].start_ns <= now()) {
       start(planned_[next_planned_++]);
@@ -281,9 +285,64 @@ void Load::record(const Request& request, Answer answer, uint64_t retry_ns) {
 
 }  // namespace
 
+namespace {
+
+// So many that each has files enough, were nobody to answer before the timeout.
+uint64_t threads_for(const LoadOptions& options) {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  uint64_t requests = 0;
+  double per_second = 0;
+  for (const Phase& phase : options.phases) {
+    requests += requests_of(phase);
+    per_second = std::max(per_second, phase.per_second);
+  }
+  const auto open = static_cast<uint64_t>(per_second * static_cast<double>(options.timeout_ns) * 1e-9);
+  const uint64_t each = std::max<uint64_t>(files.rlim_cur, 2 * kOtherFiles) - kOtherFiles;
+  return std::clamp<uint64_t>((std::min({open, requests, options.requests_max}) + each - 1) / each, 1,
+                              kThreadsMax);
+}
+
+void add(LoadResult& sum, LoadResult&& part) {
+  sum.records.insert(sum.records.end(), part.records.begin(), part.records.end());
+  sum.asked += part.asked;
+  sum.served += part.served;
+  sum.late_ns = std::max(sum.late_ns, part.late_ns);
+  sum.open_most += part.open_most;
+}
+
+}  // namespace
+
 Result<LoadResult> run_load(const LoadOptions& options) {
-  Load load(options);
-  return load.run();
+  const uint64_t count = threads_for(options);
+  const uint64_t began_ns = monotonic_ns();
+  if (count == 1) return Load(options, {.began_ns = began_ns}).run();
+  std::vector<std::future<Result<LoadResult>>> parts;
+  for (uint64_t number = 0; number < count; ++number) {
+    parts.push_back(
+        std::async(std::launch::async, [&options, number, count, began_ns]() -> Result<LoadResult> {
+          // From here on its table of files is its own.
+          if (::unshare(CLONE_FILES) != 0) return Error{ErrorCode::kUnavailable, std::strerror(errno)};
+          return Load(options, {number, count, began_ns}).run();
+        }));
+  }
+  LoadResult sum;
+  std::optional<Error> error;
+  for (auto& part : parts) {
+    Result<LoadResult> result = part.get();
+    if (result.ok()) {
+      add(sum, std::move(result).value());
+    } else {
+      error = result.error();
+    }
+  }
+  if (error) return *error;
+  std::sort(sum.records.begin(), sum.records.end(), [](const Record& a, const Record& b) {
+    return a.start_ns + a.latency_ns < b.start_ns + b.latency_ns;
+  });
+  return sum;
 }
 
 }  // namespace cheshire::bench

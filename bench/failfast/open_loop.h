@@ -9,7 +9,9 @@
 // where it was reset. Each of its tries is a request of its own in the figures; what became of it in the end
 // is counted besides.
 //
-// One thread, epoll. Ends when all requests have ended; each ends at `timeout` at the latest.
+// epoll, in one thread, or in several that take the requests in turns: where more connections may be open at once than
+// a process may have files, as a thread can have a table of files of its own. Ends when all requests have ended; each
+// ends at `timeout` at the latest.
 #pragma once
 
 #include <array>
@@ -58,7 +60,7 @@ struct LoadResult {
   uint64_t asked = 0;           // requests of the phases
   uint64_t served = 0;          // … that had a 200 in the end
   uint64_t late_ns = 0;         // the longest that a request started after its moment
-  uint64_t open_most = 0;       // connections open at once
+  uint64_t open_most = 0;       // connections open at once; of several threads the sum
 };
 
 [[nodiscard]] Result<LoadResult> run_load(const LoadOptions& options);
