@@ -42,7 +42,7 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
     batches_.resize(hand_over_->workers());
     incoming_ = hand_over_->rings_to(options.number);
   }
-  for (auto* slots : {&polled_, &hot_, &stuck_, &touched_}) slots->reserve(options.slots);
+  for (auto* slots : {&polled_, &to_prove_, &hot_, &stuck_, &touched_}) slots->reserve(options.slots);
   // An instance is swept when its port dies, or when it leaves the table; its successor may be, too, before
   // the first sweep is over.
   sweeps_.reserve(2 * options.slots);
@@ -98,17 +98,6 @@ void Worker::housekeeping() {
   transmit();
 }
 
-// Whether its queue is empty now. In line: with many instances it is done for each packet.
-[[gnu::always_inline]] inline bool Worker::flush_slot(SlotIndex index, SlotState& slot) {
-  if (slot.queue.empty()) [[unlikely]]
-    return true;
-  if (!slot.alive()) [[unlikely]]
-    return false;  // on standby, its device taken down: what came for it waits
-  becomes_hot(index, slot);
-  touch(index, slot);
-  return slot.queue.size() == 1 ? flush_one(index, slot) : flush_many(index, slot);
-}
-
 // What nearly each batch is where there are more instances than packets in a burst.
 [[gnu::always_inline]] inline bool Worker::flush_one(SlotIndex index, SlotState& slot) {
   rte_mbuf** front = slot.queue.front();
@@ -122,7 +111,7 @@ void Worker::housekeeping() {
   return true;
 }
 
-[[gnu::noinline]] bool Worker::flush_many(SlotIndex index, SlotState& slot) {
+[[gnu::always_inline]] inline bool Worker::flush_many(SlotIndex index, SlotState& slot) {
   uint64_t packets = 0;
   uint64_t bytes = 0;
   uint16_t count = 0;
@@ -145,6 +134,17 @@ void Worker::housekeeping() {
   } while (sent == count && !slot.queue.empty());
   count_given(index, packets, bytes);
   return slot.queue.empty();
+}
+
+// Whether its queue is empty now. In line: with many instances it is done for each packet.
+[[gnu::always_inline]] inline bool Worker::flush_slot(SlotIndex index, SlotState& slot) {
+  if (slot.queue.empty()) [[unlikely]]
+    return true;
+  if (!slot.alive()) [[unlikely]]
+    return false;  // on standby, its device taken down: what came for it waits
+  becomes_hot(index, slot);
+  touch(index, slot);
+  return slot.queue.size() == 1 ? flush_one(index, slot) : flush_many(index, slot);
 }
 
 void Worker::flush_to_guests() {

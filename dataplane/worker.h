@@ -344,7 +344,8 @@ class Worker {
   uint64_t untracked_until_ns_ = 0;
   HoldQueue hold_;
   HugeArray<SlotState> slots_;
-  std::vector<SlotIndex> polled_;  // slots whose instance is alive
+  std::vector<SlotIndex> polled_;    // slots whose instance is alive
+  std::vector<SlotIndex> to_prove_;  // … and is to show that it is ready
   // Which of them are looked at when (worker_from_guest.cc): those that packets went to or came from lately …
   std::vector<SlotIndex> hot_;
   size_t hot_next_ = 0;

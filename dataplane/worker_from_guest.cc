@@ -74,6 +74,7 @@ bool Worker::receive_from_guests(bool clients_came) {
     hot_.pop_back();
   }
 
+  if (hot_.size() == polled_.size()) return busy;  // nobody is quiet; or a dead one is about to leave hot_
   size_t looks = idle_turns_ >= kIdleTurns ? kQuietLooksIdle : kQuietLooks;
   if (clients_came) looks = kQuietLooksUnderLoad;
   for (looks = std::min(looks, polled_.size()); looks > 0; --looks) {

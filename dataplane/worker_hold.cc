@@ -45,10 +45,10 @@ Worker::SlotState* Worker::unproven(ServiceIndex service, SlotIndex* index) {
 
 // Instances that were booted ahead of their clients are asked by us.
 void Worker::probe_unproven() {
-  for (const SlotIndex index : polled_) {
+  std::erase_if(to_prove_, [&](SlotIndex index) { return slots_[index.value].ready; });
+  for (const SlotIndex index : to_prove_) {
     SlotState& slot = slots_[index.value];
-    const bool wanted = slot.role == SlotRole::kAccepting || slot.role == SlotRole::kWarming;
-    if (slot.ready || !wanted || slot.offered != nullptr || now_ns_ < slot.probe_again_ns) continue;
+    if (slot.offered != nullptr || now_ns_ < slot.probe_again_ns) continue;
     slot.probe_again_ns = now_ns_ + kProbeAgainNs;
     if (!send_probe(index)) continue;
     SlotLoad& load = board_.slot(index);

@@ -179,10 +179,16 @@ void Worker::detach(SlotIndex index) {
   board_.slot(index).unanswered_since_ns.set(0);
 }
 
+// After every change of who is alive, and of roles. Within what was reserved at start.
 void Worker::rebuild_polled() {
   polled_.clear();
+  to_prove_.clear();
   for (uint16_t index = 0; index < slots_.size(); ++index) {
-    if (slots_[index].alive()) polled_.push_back(SlotIndex{index});  // within what was reserved at start
+    const SlotState& slot = slots_[index];
+    if (!slot.alive()) continue;
+    polled_.push_back(SlotIndex{index});
+    const bool wanted = slot.role == SlotRole::kAccepting || slot.role == SlotRole::kWarming;
+    if (wanted && !slot.ready) to_prove_.push_back(SlotIndex{index});
   }
 }
 
