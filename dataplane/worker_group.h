@@ -55,7 +55,8 @@ class WorkerGroup {
 
   // The worker's thread: polls until stop(). With worker.idle_sleep, a worker that found nothing for a while naps
   // between its turns: short naps first, and never longer than that. One without a guest sleeps until the NIC wakes
-  // it, where the NIC can, or another worker that has something for it: at the most kSleepMaxNs, after which it sees what other threads tell it.
+  // it, where the NIC can, or another worker that has something for it: at the most kSleepMaxNs, after which it sees
+  // what other threads tell it.
   void run(size_t number);
   // Any thread.
   void stop() { stop_.publish(1); }
