@@ -156,16 +156,16 @@ def write_results(path, results):
 
 def run_plan(plan, requests, hugepages, options, out):
     """The results of all loads, in the plan's order; those that --resume has are not run again."""
-    had = {(result["setting"], result["load"]): result
-           for result in (read_results(options.json) if options.resume else [])
-           if result["phases"] == phases(result["load"], requests, options.quick)}
-    results = []
+    results = {(result["setting"], result["load"]): result
+               for result in (read_results(options.json) if options.resume else [])
+               if result["phases"] == phases(result["load"], requests, options.quick)}
     for setting, load in plan:
-        results.append(had.get((setting, load)) or run(setting, load, requests, options.quick, hugepages))
-        print(report.row(results[-1]), file=out, flush=True)
-        if options.json and options.json != "-":
-            write_results(options.json, list({**had, **{(r["setting"], r["load"]): r for r in results}}.values()))
-    return results
+        if (setting, load) not in results:
+            results[setting, load] = run(setting, load, requests, options.quick, hugepages)
+            if options.json and options.json != "-":
+                write_results(options.json, list(results.values()))
+        print(report.row(results[setting, load]), file=out, flush=True)
+    return [results[key] for key in plan]
 
 
 def main():

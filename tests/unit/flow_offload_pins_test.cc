@@ -25,6 +25,11 @@ class Pins : public FlowOffloadTest {
     start(nic, pins_max, rules_max);
     run(20);
   }
+  void add_fourth_service() {
+    services_.push_back(service(4, kVip, 8443));
+    offload_->set_services(services_);
+    run(3);
+  }
   // The flow's worker asks, and the flow goes on for so long.
   void asks(uint16_t client_port, int ticks = 5) {
     offload_->pin(request(client_port));
@@ -312,9 +317,7 @@ TEST_F(Pins, a_service_that_finds_no_room_takes_that_of_the_pins) {
   start_with_marks({.rules_max = 4});
   asks(5);
   ASSERT_EQ(pins(), 1U);
-  services_.push_back(service(4, kVip, 8443));
-  offload_->set_services(services_);
-  run(3);
+  add_fourth_service();
   EXPECT_EQ(device_->count(FlowRule::Match::kService), 4U);
   EXPECT_EQ(pins(), 0U);
   asks(6);
@@ -346,9 +349,7 @@ TEST_F(Pins, a_service_that_finds_our_own_limit_does_the_same) {
   start_with_marks({}, 100, 4);
   asks(5);
   ASSERT_EQ(pins(), 1U);
-  services_.push_back(service(4, kVip, 8443));
-  offload_->set_services(services_);
-  run(3);
+  add_fourth_service();
   EXPECT_EQ(device_->count(FlowRule::Match::kService), 4U);
   EXPECT_EQ(pins(), 0U);
 }
