@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 
 #include "check.h"
@@ -31,8 +30,6 @@ void remove_all(const std::string& path) {
 }  // namespace
 
 VanishingDirectory::VanishingDirectory() {
-  path_ = (std::filesystem::temp_directory_path() / "cheshire-bench-XXXXXX").string();
-  CHECK(::mkdtemp(path_.data()) != nullptr);
   std::array<int, 2> life{};
   CHECK(::pipe2(life.data(), O_CLOEXEC) == 0);
   keeper_ = ::fork();
@@ -46,7 +43,7 @@ VanishingDirectory::VanishingDirectory() {
     char nothing = 0;
     while (::read(life[0], &nothing, 1) > 0) {
     }
-    remove_all(path_);
+    remove_all(directory_.path());
     ::_exit(0);
   }
   ::close(life[0]);
@@ -57,7 +54,7 @@ VanishingDirectory::~VanishingDirectory() {
   ::kill(keeper_, SIGKILL);
   ::waitpid(keeper_, nullptr, 0);
   ::close(life_);
-  remove_all(path_);
+  remove_all(directory_.path());
 }
 
 }  // namespace cheshire

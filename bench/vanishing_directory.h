@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "tests/support/temporary_directory.h"
+
 namespace cheshire {
 
 class VanishingDirectory {
@@ -16,12 +18,10 @@ class VanishingDirectory {
   VanishingDirectory& operator=(const VanishingDirectory&) = delete;
   ~VanishingDirectory();
 
-  [[nodiscard]] std::string path(const std::string& name = "") const {
-    return name.empty() ? path_ : path_ + "/" + name;
-  }
+  [[nodiscard]] std::string path(const std::string& name = "") const { return directory_.path(name); }
 
  private:
-  std::string path_;
+  const TemporaryDirectory directory_;
   int keeper_ = -1;  // pid of the process that waits
   int life_ = -1;    // the end of its pipe that is ours: closed when we end, however we end
 };
