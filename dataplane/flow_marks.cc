@@ -16,9 +16,9 @@ uint32_t mark_on(const rte_mbuf* packet) {
 
 void compare_marks(const PacketBurst& burst, FlowMarkBoard& board, size_t worker) {
   for (uint16_t i = 0; i < burst.count; ++i) {
-    if (burst.steps[i] == Step::kHandedOver) continue;
+    if (burst.steps[i] == Step::kForeign) continue;
     const uint32_t mark = mark_on(burst.packets[i]);
-    if (burst.steps[i] == Step::kSegment) {
+    if (is_segment(burst.steps[i])) {
       const ServiceIndex service = burst.keys[i].service;
       FlowMarkLoad& load = board.by_service[service.value];
       load.seen.increment();
@@ -37,7 +37,7 @@ void count_watched(const PacketBurst& burst, const PinOrders& orders, Counter& c
     return;
   uint64_t packets = 0;
   for (uint16_t i = 0; i < burst.count; ++i) {
-    packets += burst.steps[i] == Step::kSegment && burst.keys[i].as_integer() == watched ? 1U : 0U;
+    packets += is_segment(burst.steps[i]) && burst.keys[i].as_integer() == watched ? 1U : 0U;
   }
   count.add(packets);
 }

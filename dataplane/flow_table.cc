@@ -10,7 +10,7 @@
 namespace cheshire {
 namespace {
 
-// Of an entry that is erased: no service has that number, so no packet has this key.
+// Of an entry that is erased, or none: no service has that number, so no packet has this key.
 constexpr FlowKey kNoFlow{be32(0xffffffff), be16(0xffff), {0xffff}};
 static_assert(kServicesMax < 0xffff);
 
@@ -28,11 +28,21 @@ FlowTable::FlowTable(size_t flows_max, HashKey key)
       tags_(bucket_mask_ + 1),
       entries_((bucket_mask_ + 1) * kStride) {
   CHECK(flows_max >= 1);
+  none_.key = kNoFlow;
+}
+
+FlowEntry* FlowTable::candidate_elsewhere(const Place& at) {
+  const uint32_t ways = ways_with(tags_[at.bucket], at.tag);
+  const uint32_t wanted = ways != 0 ? ways : ways_with(tags_[at.bucket], 0);
+  if (wanted == 0) return &none_;
+  FlowEntry* entry = &entries_[index_at(at.bucket, lowest_of(wanted))];
+  __builtin_prefetch(entry, 1);
+  return ways != 0 ? entry : &none_;
 }
 
 FlowEntry* FlowTable::find_in(size_t bucket, uint16_t tag, const FlowKey& key) {
   for (uint32_t ways = ways_with(tags_[bucket], tag); ways != 0; ways &= ways - 1) {
-    FlowEntry& entry = entries_[bucket * kStride + static_cast<size_t>(std::countr_zero(ways))];
+    FlowEntry& entry = entries_[index_at(bucket, lowest_of(ways))];
     if (entry.key == key) return &entry;
   }
   return nullptr;
@@ -46,9 +56,9 @@ FlowEntry* FlowTable::find(const Place& at, const FlowKey& key) {
 FlowEntry* FlowTable::insert_in(size_t bucket, uint16_t tag, const FlowKey& key) {
   const uint32_t free = ways_with(tags_[bucket], 0);
   if (free == 0) return nullptr;
-  const auto way = static_cast<size_t>(std::countr_zero(free));
+  const size_t way = lowest_of(free);
   tags_[bucket].way[way] = tag;
-  FlowEntry& entry = entries_[bucket * kStride + way];
+  FlowEntry& entry = entries_[index_at(bucket, way)];
   entry = FlowEntry{};
   entry.key = key;
   ++size_;
@@ -66,7 +76,7 @@ FlowEntry* FlowTable::insert(const Place& at, const FlowKey& key) {
 void FlowTable::erase(FlowEntry* entry) {
   const size_t index = index_of(entry);
   const size_t bucket = index / kStride;
-  uint16_t& tag = tags_[bucket].way[index % kStride];
+  uint16_t& tag = tags_[bucket].way[way_at(index)];
   CHECK(tag != 0);
   // Where it stands is its first bucket or its second.
   const size_t first = place(entry->key).bucket;

@@ -77,6 +77,15 @@ struct alignas(32) FlowEntry {
   MacAddress client_mac;  // where replies go: the sender of the flow's last packet
   uint16_t vlan_tci = 0;
 
+  // State and flags as one number, to be compared at once.
+  static constexpr uint16_t condition_of(FlowState state, unsigned flags) {
+    return static_cast<uint16_t>(flags << 8U | static_cast<unsigned>(state));
+  }
+  [[nodiscard]] uint16_t condition() const {
+    uint16_t condition;
+    std::memcpy(&condition, reinterpret_cast<const uint8_t*>(this) + offsetof(FlowEntry, state), 2);
+    return condition;
+  }
   // Whether replies go already where an untagged frame with this header came from. One comparison: the type
   // behind the header's source is where the tag is here.
   [[nodiscard]] bool came_untagged_as(const EthernetHeader& header) const {
@@ -87,6 +96,7 @@ struct alignas(32) FlowEntry {
     return ours == (theirs | uint64_t{kNoVlan} << 48U);
   }
 };
+static_assert(offsetof(FlowEntry, flags) == offsetof(FlowEntry, state) + 1);
 static_assert(offsetof(FlowEntry, vlan_tci) == offsetof(FlowEntry, client_mac) + 6);
 static_assert(sizeof(FlowEntry) == 32);
 
@@ -117,25 +127,20 @@ class FlowTable {
     return {hash & bucket_mask_, static_cast<uint16_t>((hash >> 48U) | 1U)};
   }
   void prefetch(const Place& at) const { __builtin_prefetch(&tags_[at.bucket]); }
-  // Where a flow of that place probably stands, prefetched; nullptr: probably nowhere.
+  // Where a flow of that place probably stands, prefetched; or an entry of no flow, and where it would be put is
+  // prefetched. A flow takes the lowest way that is free, so few stand in the upper half, even where the table is full.
   [[nodiscard]] FlowEntry* candidate_at(const Place& at) {
-    const uint32_t ways = ways_with(tags_[at.bucket], at.tag);
-    if (ways == 0) return nullptr;
-    FlowEntry* entry = &entries_[at.bucket * kStride + static_cast<size_t>(std::countr_zero(ways))];
+    const uint32_t ways = half_with(tags_[at.bucket], at.tag, 0);
+    if (ways == 0) [[unlikely]]
+      return candidate_elsewhere(at);
+    FlowEntry* entry = &entries_[index_at(at.bucket, lowest_of(ways))];
     __builtin_prefetch(entry, 1);
     return entry;
   }
 
-  // Where a flow of that place would be put.
-  void prefetch_free(const Place& at) {
-    const uint32_t ways = ways_with(tags_[at.bucket], 0);
-    if (ways == 0) return;
-    __builtin_prefetch(&entries_[at.bucket * kStride + static_cast<size_t>(std::countr_zero(ways))], 1);
-  }
-
   // nullptr: not there. The pointer is good until the entry is erased.
   [[nodiscard]] FlowEntry* find(const Place& at, const FlowKey& key, FlowEntry* candidate) {
-    if (candidate != nullptr && candidate->key == key) return candidate;
+    if (candidate->key == key) return candidate;
     return find(at, key);
   }
   [[nodiscard]] FlowEntry* find(const Place& at, const FlowKey& key);
@@ -166,28 +171,43 @@ class FlowTable {
   };
   static_assert(sizeof(Tags) == 64 && kStride > kWays);
 
+  static constexpr size_t kHalf = 16;
+  // Bit w: way w of the bucket's lower (0) or upper (1) half has this tag; of the upper one 15 are ways.
+  [[nodiscard]] static uint32_t half_with(const Tags& tags, uint16_t tag, size_t half) {
+#ifdef __SSE2__
+    const auto* lanes = reinterpret_cast<const __m128i*>(&tags) + 2 * half;
+    const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
+    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(lanes), wanted);
+    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(lanes + 1), wanted);
+    return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
+#else
+    uint32_t ways = 0;
+    for (size_t way = kHalf * half; way < std::min(kWays, kHalf * (half + 1)); ++way)
+      ways |= (tags.way[way] == tag ? 1U : 0U) << (way - kHalf * half);
+    return ways;
+#endif
+  }
   // Bit w: way w of the bucket has this tag.
   [[nodiscard]] static uint32_t ways_with(const Tags& tags, uint16_t tag) {
     constexpr uint32_t kAllWays = (1U << kWays) - 1;
-#ifdef __SSE2__
-    const auto* lanes = reinterpret_cast<const __m128i*>(&tags);
-    const __m128i wanted = _mm_set1_epi16(static_cast<int16_t>(tag));
-    const auto half = [&](int lane) {
-      const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane), wanted);
-      const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(lanes + lane + 1), wanted);
-      return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
-    };
-    return (half(0) | half(2) << 16U) & kAllWays;
-#else
-    uint32_t ways = 0;
-    for (size_t way = 0; way < kWays; ++way) ways |= (tags.way[way] == tag ? 1U : 0U) << way;
-    return ways & kAllWays;
-#endif
+    return (half_with(tags, tag, 0) | half_with(tags, tag, 1) << kHalf) & kAllWays;
+  }
+  // The lowest ways are in use most. At the same place of each bucket their entries would share a few sets of the caches,
+  // so each bucket has its ways in another order.
+  [[nodiscard]] static size_t index_at(size_t bucket, size_t way) {
+    return (bucket * kStride | way) ^ bucket % kStride;
+  }
+  [[nodiscard]] static size_t way_at(size_t index) {
+    return (index ^ index / kStride) % kStride;
+  }
+  [[nodiscard]] static size_t lowest_of(uint32_t ways) {
+    return static_cast<uint32_t>(std::countr_zero(ways));
   }
   [[nodiscard]] size_t second_bucket(const Place& at) const {
     // An odd multiplier spreads the tag; the xor makes the pair symmetric and never the same bucket twice.
     return at.bucket ^ (((at.tag * 0x9e3779b97f4a7c15ULL >> 32U) | 1U) & bucket_mask_);
   }
+  [[nodiscard]] FlowEntry* candidate_elsewhere(const Place& at);
   [[nodiscard]] FlowEntry* find_in(size_t bucket, uint16_t tag, const FlowKey& key);
   [[nodiscard]] FlowEntry* insert_in(size_t bucket, uint16_t tag, const FlowKey& key);
 
@@ -195,6 +215,7 @@ class FlowTable {
   size_t flows_max_;
   size_t bucket_mask_;
   size_t size_ = 0;
+  FlowEntry none_;
   HugeArray<Tags> tags_;
   HugeArray<FlowEntry> entries_;
 };
@@ -204,7 +225,7 @@ size_t FlowTable::sweep(size_t cursor, size_t buckets, Visit&& visit) {
   const size_t end = std::min(cursor + buckets, bucket_count());
   for (size_t bucket = cursor; bucket < end; ++bucket) {
     for (size_t way = 0; way < kWays; ++way) {
-      if (tags_[bucket].way[way] != 0) visit(entries_[bucket * kStride + way]);
+      if (tags_[bucket].way[way] != 0) visit(entries_[index_at(bucket, way)]);
     }
   }
   return end == bucket_count() ? 0 : end;

@@ -17,27 +17,41 @@ Step dropped(ParsedPacket& parsed, DropReason reason) {
   return Step::kDrop;
 }
 
-// Most packets of a burst are for the same service: the last answer is kept.
+// Most packets of a burst are for the same service: the last one is kept.
 class ServiceFinder {
  public:
-  // `table`: nullptr before the first one came; then everything is for nobody.
-  explicit ServiceFinder(const SteeringTable* table) : table_(table) {}
-  [[nodiscard]] std::optional<ServiceIndex> find(be32 vip, be16 port) {
-    const uint64_t wanted = uint64_t{port.raw()} << 32U | vip.raw();
-    if (wanted != wanted_) [[unlikely]]
-      ask(vip, port, wanted);
-    return service_;
+  struct Found {
+    ServiceIndex index;
+    bool mine;
+    Step plain_step;    // of plain segments
+    uint64_t key_bits;  // in their flow keys
+  };
+  explicit ServiceFinder(const ClientReader& reader) : reader_(reader) {}
+  // By plain_destination(). nullptr: nobody listens there; good until the next call.
+  [[nodiscard]] const Found* find(uint64_t destination) {
+    return destination == last_ ? &found_ : ask(destination);
   }
-  [[nodiscard]] bool is_vip(be32 address) const { return table_ != nullptr && table_->is_vip(address); }
+  [[nodiscard]] bool is_vip(be32 address) const {
+    return reader_.table != nullptr && reader_.table->is_vip(address);
+  }
 
  private:
-  [[gnu::noinline]] void ask(be32 vip, be16 port, uint64_t wanted) {
-    wanted_ = wanted;
-    service_ = table_ == nullptr ? std::nullopt : table_->find(vip, port);
+  [[gnu::noinline]] const Found* ask(uint64_t destination) {
+    if (reader_.table == nullptr) return nullptr;
+    const auto vip = be32::from_raw(static_cast<uint32_t>(destination));
+    const auto port = be16::from_raw(static_cast<uint16_t>(destination >> 48U));
+    const auto index = reader_.table->find(vip, port);
+    if (!index) return nullptr;
+    last_ = destination;
+    const bool mine = reader_.table->service(*index).worker == reader_.worker;
+    found_ = {*index, mine, mine ? Step::kPlainSegment : Step::kForeign,
+              FlowKey{{}, {}, *index}.as_integer()};
+    return &found_;
   }
-  const SteeringTable* table_;
-  uint64_t wanted_ = 0;
-  std::optional<ServiceIndex> service_;  // nobody listens at 0.0.0.0:0
+
+  const ClientReader reader_;
+  uint64_t last_ = UINT64_MAX;  // no destination has these bits
+  Found found_{};
 };
 
 Step from_client(ParsedPacket& parsed, const uint8_t* frame, ServiceFinder& table, const MacAddress& nic_mac,
@@ -49,9 +63,9 @@ Step from_client(ParsedPacket& parsed, const uint8_t* frame, ServiceFinder& tabl
     if (!to_us) return dropped(parsed, DropReason::k_other_mac);
     const auto& ip = header_at<Ipv4Header>(frame, parsed.l3_offset);
     const auto& tcp = header_at<TcpHeader>(frame, parsed.l4_offset);
-    if (const auto service = table.find(ip.destination, tcp.destination_port)) {
-      key = {ip.source, tcp.source_port, *service};
-      return Step::kSegment;
+    if (const auto* found = table.find(plain_destination(ip.destination, tcp.destination_port))) {
+      key = {ip.source, tcp.source_port, found->index};
+      return found->mine ? Step::kSegment : Step::kForeign;
     }
     return table.is_vip(ip.destination) ? Step::kNoService : dropped(parsed, DropReason::k_not_ours);
   }
@@ -88,79 +102,88 @@ Step from_guest(ParsedPacket& parsed, const uint8_t* frame, const SteeringServic
   return Step::kSegment;
 }
 
-// Calls read(i, frame) for each packet of the burst; one in several pieces is none of ours.
+[[gnu::always_inline]] inline void place(PacketBurst& burst, uint16_t i, const FlowTable& flows) {
+  burst.places[i] = flows.place(burst.keys[i]);
+  flows.prefetch(burst.places[i]);
+}
+
+// Calls read(i, frame) for each packet of the burst, which returns its step, and finds the place of those that are
+// segments; one in several pieces is none of ours.
 template <typename Read>
-void for_each_frame(PacketBurst& burst, Read&& read) {
-  for (uint16_t i = 0; i < burst.count; ++i) rte_prefetch0(bytes_of(burst.packets[i]));
-  for (uint16_t i = 0; i < burst.count; ++i) {
-    const rte_mbuf* packet = burst.packets[i];
-    if (packet->nb_segs != 1) {
+void for_each_frame(PacketBurst& burst, const FlowTable& flows, Read&& read) {
+  const uint16_t count = burst.count;
+  for (uint16_t i = 0; i < count; ++i) rte_prefetch0(bytes_of(burst.packets[i]));
+  for (uint16_t i = 0; i < count; ++i) {
+    rte_mbuf* packet = burst.packets[i];
+    if (packet->nb_segs != 1) [[unlikely]] {
       burst.steps[i] = dropped(burst.parsed[i], DropReason::k_oversize);
       continue;
     }
-    read(i, std::span<const uint8_t>(bytes_of(burst.packets[i]), packet->data_len));
+    const Step step = read(i, std::span<const uint8_t>(bytes_of(packet), packet->data_len));
+    burst.steps[i] = step;
+    if (is_segment(step)) [[likely]]
+      place(burst, i, flows);
   }
 }
 
 // `known`: what is known of a packet's checksums.
 template <typename Known>
-void read_clients(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac, Known&& known) {
+void read_clients(PacketBurst& burst, const ClientReader& reader, const MacAddress& nic_mac,
+                  const FlowTable& flows, Known&& known) {
   const PlainHeaders plain = PlainHeaders::to(nic_mac);
-  ServiceFinder finder(table);
-  for_each_frame(burst, [&](uint16_t i, std::span<const uint8_t> frame) {
+  ServiceFinder finder(reader);
+  for_each_frame(burst, flows, [&](uint16_t i, std::span<const uint8_t> frame) {
     ParsedPacket& parsed = burst.parsed[i];
     const ChecksumsKnownGood good = known(burst.packets[i]);
     if (parse_plain_segment(plain, frame, good, parsed)) [[likely]] {
-      const auto& ip = header_at<Ipv4Header>(frame.data(), kPlainL3);
-      const auto& tcp = header_at<TcpHeader>(frame.data(), kPlainL4);
-      if (const auto service = finder.find(ip.destination, tcp.destination_port)) {
-        burst.keys[i] = {ip.source, tcp.source_port, *service};
-        burst.steps[i] = Step::kSegment;
-        return;
+      const uint8_t* bytes = frame.data();
+      if (const auto* found = finder.find(plain_destination(bytes))) {
+        burst.keys[i] = std::bit_cast<FlowKey>(plain_source(bytes) | found->key_bits);
+        return found->plain_step;
       }
     } else {
       parse_frame(frame, good, parsed);
     }
-    burst.steps[i] = from_client(parsed, frame.data(), finder, nic_mac, burst.keys[i]);
+    return from_client(parsed, frame.data(), finder, nic_mac, burst.keys[i]);
   });
 }
 
 }  // namespace
 
-void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicQueue& nic) {
+void read_from_clients(PacketBurst& burst, const ClientReader& reader, const NicQueue& nic,
+                       const FlowTable& flows) {
   if (nic.verifies_checksums()) {
-    return read_clients(burst, table, nic.mac(),
+    return read_clients(burst, reader, nic.mac(), flows,
                         [&](const rte_mbuf* packet) { return nic.checksums(packet); });
   }
-  read_clients(burst, table, nic.mac(), [](const rte_mbuf*) { return ChecksumsKnownGood{}; });
+  read_clients(burst, reader, nic.mac(), flows, [](const rte_mbuf*) { return ChecksumsKnownGood{}; });
 }
 
-void read_handed_over(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac) {
-  read_clients(burst, table, nic_mac,
+void read_handed_over(PacketBurst& burst, const ClientReader& reader, const MacAddress& nic_mac,
+                      const FlowTable& flows) {
+  read_clients(burst, reader, nic_mac, flows,
                [](const rte_mbuf*) { return ChecksumsKnownGood{.ipv4 = true, .l4 = true}; });
 }
 
-void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index) {
+void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index,
+                     const FlowTable& flows) {
   // The client checks the sums; a guest that sends wrong ones harms only itself.
   constexpr ChecksumsKnownGood kUnchecked{.ipv4 = true, .l4 = true};
   const PlainHeaders plain = PlainHeaders::from(kGuestMac);
-  for_each_frame(burst, [&](uint16_t i, std::span<const uint8_t> frame) {
+  for_each_frame(burst, flows, [&](uint16_t i, std::span<const uint8_t> frame) {
     ParsedPacket& parsed = burst.parsed[i];
-    if (!parse_plain_segment(plain, frame, kUnchecked, parsed)) parse_frame(frame, kUnchecked, parsed);
-    burst.steps[i] = from_guest(parsed, frame.data(), service, index, burst.keys[i]);
+    const bool is_plain = parse_plain_segment(plain, frame, kUnchecked, parsed);
+    if (!is_plain) parse_frame(frame, kUnchecked, parsed);
+    const Step step = from_guest(parsed, frame.data(), service, index, burst.keys[i]);
+    return is_plain && step == Step::kSegment ? Step::kPlainSegment : step;
   });
 }
 
 void look_up(PacketBurst& burst, FlowTable& flows) {
-  for (uint16_t i = 0; i < burst.count; ++i) {
-    if (burst.steps[i] != Step::kSegment) continue;
-    burst.places[i] = flows.place(burst.keys[i]);
-    flows.prefetch(burst.places[i]);
-  }
-  for (uint16_t i = 0; i < burst.count; ++i) {
-    if (burst.steps[i] != Step::kSegment) continue;
+  const uint16_t count = burst.count;
+  for (uint16_t i = 0; i < count; ++i) {
+    if (!is_segment(burst.steps[i])) continue;
     burst.candidates[i] = flows.candidate_at(burst.places[i]);
-    if (burst.candidates[i] == nullptr) flows.prefetch_free(burst.places[i]);
   }
 }
 

@@ -4,9 +4,10 @@
 // A burst of packets, from the NIC or from one guest, on its way through the stages that change nothing: each
 // goes over the whole burst, so that memory which one packet waits for is fetched while others are worked on.
 //
-//   read      what kind of packet it is and whom it is for, or why not: Step; the flow keys of those that are
-//             for a service. The bytes of all of them are prefetched first
-//   look_up   the flow table's lines of tags, then the lines of the entries
+//   read      what kind of packet it is and whom it is for, or why not: Step; of those that are for a service the
+//             flow keys, and where in the flow table that flow would stand. The bytes of all of them are prefetched
+//             first, and the table's lines of tags as they become known
+//   look_up   in the lines of tags; the lines of the entries are prefetched
 //
 // What the packets do then, one after the other and in order, is Worker::act_on_clients() and
 // act_on_guest(): they may insert and erase flows of later packets of the burst, which the candidates survive
@@ -34,31 +35,42 @@ class NicQueue;
 inline constexpr uint16_t kBurst = 64;
 
 enum class Step : uint8_t {
-  kDrop,        // for parsed.reason
-  kAnswerArp,   // a client asks for one of our VIPs, or a guest for anybody
-  kAnswerEcho,  // a ping of one of our VIPs
-  kNoService,   // TCP to a VIP, but to no service's port
-  kSegment,     // TCP in a service: look its flow up
-  kHandedOver,  // was a segment, of a service that another worker owns: it is not ours any more
+  kDrop,          // for parsed.reason
+  kAnswerArp,     // a client asks for one of our VIPs, or a guest for anybody
+  kAnswerEcho,    // a ping of one of our VIPs
+  kNoService,     // TCP to a VIP, but to no service's port
+  kForeign,       // TCP in a service that another worker owns: to be handed over, and then not ours any more
+  kSegment,       // TCP in a service: look its flow up
+  kPlainSegment,  // … as plain_segment.h knows it: what nearly every packet is
 };
+constexpr bool is_segment(Step step) {
+  return step >= Step::kSegment;
+}
 
 struct PacketBurst {
   uint16_t count = 0;
   std::array<rte_mbuf*, kBurst> packets;
   std::array<ParsedPacket, kBurst> parsed;
   std::array<Step, kBurst> steps;
-  // Of the segments only.
-  std::array<FlowKey, kBurst> keys;
+  std::array<FlowKey, kBurst> keys;  // of segments, foreign ones too
+  // Of segments only.
   std::array<FlowTable::Place, kBurst> places;
   std::array<FlowEntry*, kBurst> candidates;
 };
 
-// `table`: nullptr before the first one came; then everything is for nobody.
-void read_from_clients(PacketBurst& burst, const SteeringTable* table, const NicQueue& nic);
+// Who reads what clients sent. `table`: nullptr before the first one came; then everything is for nobody.
+struct ClientReader {
+  const SteeringTable* table;
+  size_t worker;  // whose services are not foreign
+};
+void read_from_clients(PacketBurst& burst, const ClientReader& reader, const NicQueue& nic,
+                       const FlowTable& flows);
 // Likewise, of what another worker has read before: its checksums are right.
-void read_handed_over(PacketBurst& burst, const SteeringTable* table, const MacAddress& nic_mac);
+void read_handed_over(PacketBurst& burst, const ClientReader& reader, const MacAddress& nic_mac,
+                      const FlowTable& flows);
 // A guest of that service may speak from its own MAC, address and port only.
-void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index);
+void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index,
+                     const FlowTable& flows);
 void look_up(PacketBurst& burst, FlowTable& flows);
 
 }  // namespace cheshire

@@ -32,17 +32,14 @@ enum class PacketKind : uint8_t {
 struct alignas(16) ParsedPacket {
   PacketKind kind = PacketKind::kDrop;
   DropReason reason = DropReason::k_truncated_ethernet;  // with kDrop
-  uint8_t tcp_flags = 0;
   uint8_t tcp_header_length = 0;
+  uint8_t tcp_flags = 0;
   uint16_t l3_offset = 0;
   uint16_t l4_offset = 0;
   uint16_t l4_length = 0;  // header and payload
   // The frame without padding: l3_offset + IPv4 total length.
   uint16_t frame_length = 0;
   uint16_t vlan_tci = kNoVlan;
-  // Recognised by plain_segment.h, and neither SYN, FIN nor RST: what nearly every packet is. Not for decisions:
-  // the same packet may be parsed the long way.
-  bool plain = false;
 };
 static_assert(sizeof(ParsedPacket) == 16);
 

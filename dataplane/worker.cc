@@ -68,7 +68,7 @@ Worker::~Worker() {
       board_.worker.taken_over.increment();
     }
   }
-  free_sent();
+  sent_.free();
 }
 
 bool Worker::turn(uint64_t now_ns) {
@@ -80,7 +80,7 @@ bool Worker::turn(uint64_t now_ns) {
   flush_to_guests();
   transmit();
   if (!busy || board_.worker.turns.get() % kHousekeepingTurns == 0) housekeeping();
-  free_sent();
+  sent_.free();
   idle_turns_ = busy ? 0 : idle_turns_ + 1;
   if (!busy) board_.worker.idle_turns.increment();
   return busy;
@@ -103,10 +103,7 @@ void Worker::housekeeping() {
   rte_mbuf** front = slot.queue.front();
   if (slot.port->to_guest(front, 1) == 0) [[unlikely]]
     return false;
-  if (sent_count_ == sent_.size()) [[unlikely]]
-    free_sent();
-  sent_[sent_count_++] = *front;
-  count_given(index, 1, (*front)->pkt_len);
+  count_given(index, 1, sent_.add(front, 1));
   slot.queue.pop(1);
   return true;
 }
@@ -117,17 +114,10 @@ void Worker::housekeeping() {
   uint16_t count = 0;
   uint16_t sent = 0;
   do {
-    count = static_cast<uint16_t>(std::min<uint32_t>(slot.queue.contiguous(), kBurst));
+    count = static_cast<uint16_t>(slot.queue.contiguous());
     rte_mbuf** front = slot.queue.front();
     sent = slot.port->to_guest(front, count);
-    if (sent_count_ + sent > sent_.size()) [[unlikely]]
-      free_sent();
-    rte_mbuf** kept = &sent_[sent_count_];
-    for (rte_mbuf* const* const end = front + sent; front != end; ++front) {
-      bytes += (*front)->pkt_len;
-      *kept++ = *front;
-    }
-    sent_count_ += sent;
+    bytes += sent_.add(front, sent);
     packets += sent;
     slot.queue.pop(sent);
     // Less than it was offered: its ring is full, and the rest waits for its next buffers.
@@ -178,25 +168,6 @@ void Worker::flush_to_guests() {
 void Worker::count_queued(SlotState& slot) {
   board_.worker.held_packets.add(uint64_t{slot.queue.size()} - slot.queue_counted);
   slot.queue_counted = slot.queue.size();
-}
-
-// What guests got was copied into their rings. Nearly always these are buffers of one pool that nobody else
-// holds, which go back as they are; asking that of all of them is half the price of rte_pktmbuf_free_bulk().
-void Worker::free_sent() {
-  if (sent_count_ == 0) return;
-  rte_mempool* pool = sent_[0]->pool;
-  bool plain = true;
-  for (uint32_t i = 0; i < sent_count_; ++i) {
-    const rte_mbuf* packet = sent_[i];
-    plain &= packet->pool == pool && rte_mbuf_refcnt_read(packet) == 1 && packet->nb_segs == 1 &&
-             RTE_MBUF_DIRECT(packet);
-  }
-  if (plain) {
-    rte_mempool_put_bulk(pool, reinterpret_cast<void**>(sent_.data()), sent_count_);
-  } else {
-    rte_pktmbuf_free_bulk(sent_.data(), sent_count_);
-  }
-  sent_count_ = 0;
 }
 
 [[gnu::noinline]] void Worker::wakes(SlotIndex index, const SlotState& slot) {

@@ -54,6 +54,7 @@
 #include "dataplane/parse.h"
 #include "dataplane/return_paths.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/sent_packets.h"
 #include "doorbell.h"
 #include "flow_mark_board.h"
 #include "load_board.h"
@@ -129,9 +130,9 @@ class Worker {
     // What a packet for it needs, with the head of its queue: one cache line.
     GuestPort* port = nullptr;  // its rings are up
     Generation generation;      // from the steering table; 0: nobody is expected here
+    Generation living;          // likewise, and 0 once it lost its port: whose flows are current
     ServiceIndex service;
     SlotRole role = SlotRole::kEmpty;
-    bool dead = false;              // this generation lost its port
     bool ready = false;             // this generation's SYN-ACK was seen
     bool ready_unreported = false;  // … and is about to leave through the NIC
     bool touched = false;           // in touched_
@@ -159,7 +160,7 @@ class Worker {
     PortMessage up;               // that told of `port`
 
     // There is an instance; on standby its port may be down for a while.
-    [[nodiscard]] bool exists() const { return generation.value != 0 && !dead; }
+    [[nodiscard]] bool exists() const { return living.value != 0; }
     [[nodiscard]] bool alive() const { return port != nullptr && exists(); }
   };
   struct Sweep {  // takes the flows of an instance that is gone out of the table
@@ -179,7 +180,6 @@ class Worker {
     load.bytes_to_guest.add(bytes);
     flushed_ += packets;
   }
-  void free_sent();
   void becomes_hot(SlotIndex index, SlotState& slot) {
     slot.empty_looks = 0;
     if (slot.hot) [[likely]]
@@ -191,15 +191,15 @@ class Worker {
   void report_ready();
   void send_to_client(rte_mbuf* packet);
   // In line, for each packet.
-  void queue_to_guest(SlotIndex index, rte_mbuf* packet) {
-    SlotState& slot = slots_[index.value];
-    if (slot.role == SlotRole::kStandby) [[unlikely]]
-      wakes(index, slot);
+  void queue_to_guest(SlotIndex index, SlotState& slot, rte_mbuf* packet) {
     if (!slot.queue.push(packet)) [[unlikely]]
       return drop_for_full_ring(index, packet);
     if (slot.to_flush) return;
     slot.to_flush = true;
     fresh_[fresh_count_++] = index;
+    // Where packets wait already, they have woken it, or its pause did (change_role()).
+    if (slot.role == SlotRole::kStandby) [[unlikely]]
+      wakes(index, slot);
   }
   void count_queued(SlotState& slot);
   void wakes(SlotIndex index, const SlotState& slot);
@@ -220,7 +220,12 @@ class Worker {
 
   // worker_from_client.cc
   bool receive_from_clients();
+  [[nodiscard]] ClientReader client_reader() const {
+    return {table_ == nullptr ? nullptr : &table_->value, options_.number};
+  }
   void act_on_clients();
+  [[nodiscard]] bool pass_on(uint16_t i, uint32_t now);
+  void act_on_client(uint16_t i);
   void answer_or_drop(uint16_t i);
   void note_client(rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry& flow) const;
   void segment_without_service(rte_mbuf* packet, const ParsedPacket& parsed);
@@ -260,7 +265,8 @@ class Worker {
 
   // worker_from_guest.cc
   bool receive_from_guests(bool clients_came);
-  [[nodiscard]] bool take_from_guest(SlotIndex index, SlotState& slot);
+  [[nodiscard]] bool look_at_guest(SlotIndex index, SlotState& slot);
+  void take_from_guest(SlotIndex index, SlotState& slot);
   void act_on_guest(SlotIndex index);
   void guest_segment(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed, FlowEntry* flow);
   void guest_segment_without_flow(SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed);
@@ -320,7 +326,7 @@ class Worker {
   [[nodiscard]] SlotState& slot_of(const FlowEntry& flow) { return slots_[flow.slot.value]; }
   [[nodiscard]] bool owner_is_current(const FlowEntry& flow) const {
     const SlotState& slot = slots_[flow.slot.value];
-    return slot.generation == flow.generation && slot.exists();
+    return slot.living == flow.generation;
   }
   [[nodiscard]] HeldSyn* held_syn_of(const FlowEntry& flow) { return hold_.at(flow.guest_next); }
 
@@ -368,9 +374,8 @@ class Worker {
   HandOver* const hand_over_;
   std::vector<Batch> batches_;
   std::vector<SpscRing<rte_mbuf*>*> incoming_;
-  PacketSampler sampler_;                     // of what came over
-  std::array<rte_mbuf*, 4 * kBurst> sent_{};  // copied into guests' rings, to be freed together
-  uint32_t sent_count_ = 0;
+  PacketSampler sampler_;  // of what came over
+  SentPackets sent_;
   uint32_t idle_turns_ = 0;  // in a row
   std::array<rte_mbuf*, 4 * kBurst> to_clients_{};
   uint16_t to_clients_count_ = 0;

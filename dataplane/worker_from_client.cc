@@ -28,13 +28,13 @@ bool is_new_syn(const ParsedPacket& parsed) {
 }
 
 // Whether a plain segment tells nothing about its flow but that it lives.
-bool tells_nothing(const ParsedPacket& parsed, const uint8_t* frame, const FlowEntry& flow) {
-  constexpr uint8_t kTell = kFlowReset | kFlowHoldsSyn | kFlowFinFromClient | kFlowFinFromGuest;
-  const bool has_payload = parsed.l4_length != sizeof(TcpHeader);
+bool tells_nothing(bool has_payload, const uint8_t* frame, const FlowEntry& flow) {
+  constexpr unsigned kTell = kFlowReset | kFlowHoldsSyn | kFlowFinFromClient | kFlowFinFromGuest;
+  constexpr unsigned kAsUsual = kFlowConfirmed | kFlowOwesAnswer;
   // An answer that is owed already: payload tells nothing new.
-  const auto flags = flow.flags | (has_payload ? 0 : kFlowOwesAnswer);
-  return flow.state == FlowState::kOpen &&
-         (flags & (kTell | kFlowConfirmed | kFlowOwesAnswer)) == (kFlowConfirmed | kFlowOwesAnswer) &&
+  const unsigned condition = flow.condition() | (has_payload ? 0U : unsigned{kFlowOwesAnswer} << 8U);
+  return (condition & (0xffU | (kTell | kAsUsual) << 8U)) ==
+             FlowEntry::condition_of(FlowState::kOpen, kAsUsual) &&
          flow.came_untagged_as(header_at<EthernetHeader>(frame, 0));
 }
 
@@ -44,7 +44,7 @@ bool Worker::receive_from_clients() {
   burst_.count = nic_.receive(burst_.packets.data(), kBurst);
   if (burst_.count == 0) return false;
   board_.worker.nic_rx_packets.add(burst_.count);
-  read_from_clients(burst_, table_ == nullptr ? nullptr : &table_->value, nic_);
+  read_from_clients(burst_, client_reader(), nic_, flows_);
   if (hand_over_ != nullptr) hand_over_foreign();
   if (marks_ != nullptr) {
     compare_marks(burst_, *marks_, options_.number);
@@ -69,45 +69,54 @@ void Worker::forward_to_guest(rte_mbuf* packet, ParsedPacket& parsed, ServiceInd
   set_length(packet, parsed.frame_length);
   if (parsed.vlan_tci != kNoVlan) strip_vlan(packet, parsed);
   rewrites_[service.value].to_guest(bytes_of(packet), parsed);
-  queue_to_guest(slot, packet);
+  queue_to_guest(slot, slots_[slot.value], packet);
 }
 
 void Worker::act_on_clients() {
   const uint32_t now = flow_time(now_ns_);
-  for (uint16_t i = 0; i < burst_.count; ++i) {
-    if (burst_.steps[i] != Step::kSegment) {
-      answer_or_drop(i);
-      continue;
-    }
-    rte_mbuf* packet = burst_.packets[i];
-    ParsedPacket& parsed = burst_.parsed[i];
-    const FlowKey& key = burst_.keys[i];
-    FlowEntry* flow = flows_.find(burst_.places[i], key, burst_.candidates[i]);
-    if (flow == nullptr) {
-      segment_without_flow(packet, parsed, key);
-    } else if (uint8_t* frame = bytes_of(packet);
-               parsed.plain && tells_nothing(parsed, frame, *flow) && owner_is_current(*flow)) {
-      // What nearly every packet is. A line that is not written need not be written back.
-      if (flow->last_seen != now) flow->last_seen = now;
-      if (parsed.l4_length != sizeof(TcpHeader)) [[unlikely]]
-        asks(flow->slot, slots_[flow->slot.value]);
-      set_length(packet, parsed.frame_length);
-      rewrites_[key.service.value].to_guest(frame, parsed);
-      queue_to_guest(flow->slot, packet);
-    } else {
-      segment_of_flow(packet, parsed, *flow);
-    }
+  const uint16_t count = burst_.count;
+  for (uint16_t i = 0; i < count; ++i) {
+    if (burst_.steps[i] != Step::kPlainSegment || !pass_on(i, now)) [[unlikely]]
+      act_on_client(i);
   }
 }
 
-[[gnu::noinline]] void Worker::answer_or_drop(uint16_t i) {
+// What nearly every packet is: a plain segment of an open flow, whose entry is the candidate. False: it takes more.
+[[gnu::always_inline]] inline bool Worker::pass_on(uint16_t i, uint32_t now) {
+  FlowEntry* flow = burst_.candidates[i];
+  const FlowKey& key = burst_.keys[i];
+  if (!(flow->key == key)) return false;
+  rte_mbuf* packet = burst_.packets[i];
+  const ParsedPacket& parsed = burst_.parsed[i];
+  uint8_t* frame = bytes_of(packet);
+  const bool has_payload = parsed.l4_length != parsed.tcp_header_length;
+  SlotState& slot = slots_[flow->slot.value];
+  if (!tells_nothing(has_payload, frame, *flow) || !(slot.living == flow->generation)) return false;
+  // A line that is not written need not be written back.
+  if (flow->last_seen != now) flow->last_seen = now;
+  if (has_payload) asks(flow->slot, slot);
+  set_length(packet, parsed.frame_length);
+  rewrites_[key.service.value].to_guest(frame, parsed);
+  queue_to_guest(flow->slot, slot, packet);
+  return true;
+}
+
+[[gnu::noinline]] void Worker::act_on_client(uint16_t i) {
+  if (!is_segment(burst_.steps[i])) return answer_or_drop(i);
+  const FlowKey& key = burst_.keys[i];
+  FlowEntry* flow = flows_.find(burst_.places[i], key, burst_.candidates[i]);
+  if (flow == nullptr) return segment_without_flow(burst_.packets[i], burst_.parsed[i], key);
+  segment_of_flow(burst_.packets[i], burst_.parsed[i], *flow);
+}
+
+void Worker::answer_or_drop(uint16_t i) {
   rte_mbuf* packet = burst_.packets[i];
   const ParsedPacket& parsed = burst_.parsed[i];
   switch (burst_.steps[i]) {
-    case Step::kSegment:
-      break;  // not here
-    case Step::kHandedOver:
-      break;  // not ours any more
+    case Step::kForeign:  // not ours any more
+    case Step::kSegment:  // not here
+    case Step::kPlainSegment:
+      break;
     case Step::kDrop:
       return drop(packet, parsed.reason);
     case Step::kNoService:

@@ -42,7 +42,7 @@ bool is_syn_ack(const ParsedPacket& parsed) {
 // Of a plain segment in an open flow: nothing but that the flow lives, and how far the guest has sent.
 bool tells_nothing(const ParsedPacket& parsed, const FlowEntry& flow) {
   constexpr uint8_t kTell = kFlowReset | kFlowHoldsSyn;
-  const bool answers = parsed.l4_length != sizeof(TcpHeader) && (flow.flags & kFlowOwesAnswer) != 0;
+  const bool answers = parsed.l4_length != parsed.tcp_header_length && (flow.flags & kFlowOwesAnswer) != 0;
   return flow.state == FlowState::kOpen && (flow.flags & kTell) == 0 && !answers && flow.vlan_tci == kNoVlan;
 }
 
@@ -52,6 +52,16 @@ bool sequence_after(uint32_t a, uint32_t b) {
 
 }  // namespace
 
+// In line: nearly all of these looks find nothing.
+[[gnu::always_inline]] inline bool Worker::look_at_guest(SlotIndex index, SlotState& slot) {
+  const uint16_t count = slot.port->from_guest(options_.pool, burst_.packets.data(), kBurst);
+  if (count == 0) [[likely]]
+    return false;
+  burst_.count = count;
+  take_from_guest(index, slot);
+  return true;
+}
+
 bool Worker::receive_from_guests(bool clients_came) {
   bool busy = false;
   for (size_t looks = clients_came ? std::min(hot_.size(), kHotLooksUnderLoad) : hot_.size(); looks > 0;
@@ -60,7 +70,7 @@ bool Worker::receive_from_guests(bool clients_came) {
     const SlotIndex index = hot_[hot_next_];
     SlotState& slot = slots_[index.value];
     if (slot.alive()) {
-      if (take_from_guest(index, slot)) {
+      if (look_at_guest(index, slot)) {
         busy = true;
         slot.empty_looks = 0;
       }
@@ -81,16 +91,14 @@ bool Worker::receive_from_guests(bool clients_came) {
     if (polled_next_ >= polled_.size()) polled_next_ = 0;
     const SlotIndex index = polled_[polled_next_++];
     SlotState& slot = slots_[index.value];
-    if (slot.hot || !take_from_guest(index, slot)) continue;
+    if (slot.hot || !look_at_guest(index, slot)) continue;
     busy = true;
     becomes_hot(index, slot);
   }
   return busy;
 }
 
-bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
-  burst_.count = slot.port->from_guest(options_.pool, burst_.packets.data(), kBurst);
-  if (burst_.count == 0) return false;
+[[gnu::noinline]] void Worker::take_from_guest(SlotIndex index, SlotState& slot) {
   touch(index, slot);
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < burst_.count; ++i) bytes += burst_.packets[i]->pkt_len;
@@ -99,10 +107,9 @@ bool Worker::take_from_guest(SlotIndex index, SlotState& slot) {
   heard(index, slot);
   load.bytes_from_guest.add(bytes);
   board_.worker.packets_from_guest.add(burst_.count);
-  read_from_guest(burst_, table_->value.service(slot.service), slot.service);
+  read_from_guest(burst_, table_->value.service(slot.service), slot.service, flows_);
   look_up(burst_, flows_);
   act_on_guest(index);
-  return true;
 }
 
 void Worker::act_on_guest(SlotIndex index) {
@@ -113,10 +120,11 @@ void Worker::act_on_guest(SlotIndex index) {
     rte_mbuf* packet = burst_.packets[i];
     const ParsedPacket& parsed = burst_.parsed[i];
     switch (burst_.steps[i]) {
+      case Step::kPlainSegment:
       case Step::kSegment: {
         FlowEntry* flow = flows_.find(burst_.places[i], burst_.keys[i], burst_.candidates[i]);
-        if (flow != nullptr && parsed.plain && flow->slot == index && flow->generation == slot.generation &&
-            tells_nothing(parsed, *flow)) {
+        if (burst_.steps[i] == Step::kPlainSegment && flow != nullptr && flow->slot == index &&
+            flow->generation == slot.generation && tells_nothing(parsed, *flow)) {
           // What nearly every packet is.
           const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
           const uint32_t next = tcp.sequence.value() + tcp_sequence_length(parsed);
@@ -132,10 +140,10 @@ void Worker::act_on_guest(SlotIndex index) {
       }
       case Step::kAnswerArp:
         make_arp_reply(bytes_of(packet), parsed, kGatewayMac);
-        queue_to_guest(index, packet);
+        queue_to_guest(index, slots_[index.value], packet);
         break;
       case Step::kDrop:
-      case Step::kHandedOver:  // for clients only, as
+      case Step::kForeign:  // for clients only, as
       case Step::kAnswerEcho:
       case Step::kNoService:
         board_.slot(index).drops.increment();
@@ -239,7 +247,7 @@ void Worker::answer_guest_with_reset(SlotIndex index, rte_mbuf* packet, const Pa
   const uint16_t length = make_reset_reply(bytes_of(packet), parsed);
   set_length(packet, length);
   header_at<EthernetHeader>(bytes_of(packet), 0).source = kGatewayMac;
-  queue_to_guest(index, packet);
+  queue_to_guest(index, slots_[index.value], packet);
 }
 
 }  // namespace cheshire

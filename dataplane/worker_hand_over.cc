@@ -9,14 +9,13 @@
 
 namespace cheshire {
 
-// A compare for each packet that is at home. What is not is out of the burst, and after the push not ours to look at.
+// What is foreign is out of the burst, and after the push not ours to look at.
 void Worker::hand_over_foreign() {
   bool any = false;
   for (uint16_t i = 0; i < burst_.count; ++i) {
-    if (burst_.steps[i] != Step::kSegment || is_mine(burst_.keys[i].service)) continue;
+    if (burst_.steps[i] != Step::kForeign) continue;
     Batch& batch = batches_[table_->value.service(burst_.keys[i].service).worker];
     batch.packets[batch.count++] = burst_.packets[i];
-    burst_.steps[i] = Step::kHandedOver;
     any = true;
   }
   if (!any) return;
@@ -44,7 +43,7 @@ bool Worker::receive_from_workers() {
     came = true;
     board_.worker.taken_over.add(burst_.count);
     take_steering_table();
-    read_handed_over(burst_, table_ == nullptr ? nullptr : &table_->value, nic_.mac());
+    read_handed_over(burst_, client_reader(), nic_.mac(), flows_);
     drop_astray();
     if (marks_ != nullptr) {
       compare_marks(burst_, *marks_, options_.number);
@@ -61,7 +60,7 @@ bool Worker::receive_from_workers() {
 // it is not handed on a second time, or it might go round.
 void Worker::drop_astray() {
   for (uint16_t i = 0; i < burst_.count; ++i) {
-    if (burst_.steps[i] != Step::kSegment || is_mine(burst_.keys[i].service)) continue;
+    if (burst_.steps[i] != Step::kForeign) continue;
     burst_.steps[i] = Step::kDrop;
     burst_.parsed[i].reason = DropReason::k_hand_over_astray;
   }
@@ -73,7 +72,7 @@ void Worker::look_for_long_flow() {
   const std::optional<uint16_t> at = sampler_.among(burst_.count);
   if (!at) [[likely]]
     return;
-  if (burst_.steps[*at] != Step::kSegment || burst_.parsed[*at].vlan_tci != kNoVlan) return;
+  if (!is_segment(burst_.steps[*at]) || burst_.parsed[*at].vlan_tci != kNoVlan) return;
   const FlowKey& key = burst_.keys[*at];
   FlowEntry* flow = flows_.find(burst_.places[*at], key, burst_.candidates[*at]);
   if (flow == nullptr || flow->state != FlowState::kOpen || (flow->flags & kFlowConfirmed) == 0) return;

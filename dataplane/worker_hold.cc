@@ -71,7 +71,7 @@ bool Worker::send_probe(SlotIndex index) {
               static_cast<uint32_t>(now_ns_));
   board_.slot(index).probes.increment();
   board_.worker.generated.increment();
-  queue_to_guest(index, probe);
+  queue_to_guest(index, slots_[index.value], probe);
   return true;
 }
 

@@ -61,10 +61,9 @@ void Worker::take_slot(SlotIndex index, const SteeringSlot& listed) {
 
 void Worker::begin_instance(SlotIndex index, const SteeringSlot& wanted) {
   SlotState& slot = slots_[index.value];
-  slot.generation = wanted.generation;
+  slot.generation = slot.living = wanted.generation;
   slot.service = wanted.service;
   slot.role = wanted.role;
-  slot.dead = false;
   slot.ready = false;
   slot.soft_limit_told = false;
   slot.probe_again_ns = 0;
@@ -101,16 +100,15 @@ void Worker::change_role(SlotIndex index, SlotRole role) {
 
 void Worker::end_instance(SlotIndex index) {
   SlotState& slot = slots_[index.value];
-  if (!slot.dead) {
+  if (slot.exists()) {
     detach(index);
     begin_sweep({index, slot.generation});
   }
   // What the sweep will take is no longer in flight anywhere: the slot's next instance begins with nothing.
   chooser_.remove(index);
   set_in_flight(index, 0);
-  slot.generation = Generation{};
+  slot.generation = slot.living = Generation{};
   slot.role = SlotRole::kEmpty;
-  slot.dead = false;
   slot.ready = false;
 }
 
@@ -143,7 +141,7 @@ void Worker::port_down(SlotIndex index) {
     board_.slot(index).attached_generation.publish(0);
   } else if (slot.alive()) {
     detach(index);
-    slot.dead = true;
+    slot.living = Generation{};
     chooser_.remove(index);
     begin_sweep({index, slot.generation});
     board_.slot(index).dead_generation.publish(slot.generation.value);

@@ -83,8 +83,8 @@ ParsedPacket tcp(uint8_t flags, uint8_t header_length, uint16_t payload_bytes, u
   const uint16_t l3_offset = vlan_tci == kNoVlan ? 14 : 18;
   const auto l4_length = static_cast<uint16_t>(header_length + payload_bytes);
   return {.kind = PacketKind::kTcp,
-          .tcp_flags = flags,
           .tcp_header_length = header_length,
+          .tcp_flags = flags,
           .l3_offset = l3_offset,
           .l4_offset = static_cast<uint16_t>(l3_offset + 20),
           .l4_length = l4_length,
@@ -225,38 +225,53 @@ TEST(ParsePlain, KnowsTheMacThatItIsAskedFor) {
 // The short way of plain segments and the long way of everything say the same, whichever byte is not as usual.
 TEST(ParsePlain, AgreesWithTheWholeParserWhateverByteIsChanged) {
   size_t plain_ones = 0;
-  for (const char* payload : {"", "x", "GET / HTTP/1.1"}) {
-    const Bytes whole = build(TcpFrame{.payload = text(payload), .padding = 3});
-    for (size_t at = 0; at < whole.size(); ++at) {
-      for (unsigned value = 0; value < 256; ++value) {
-        Bytes frame = whole;
-        frame[at] = static_cast<uint8_t>(value);
-        for (const bool known : {false, true}) {
-          ParsedPacket plain;
-          if (!parse_plain_segment(PlainHeaders::of_anybody(), frame, {.ipv4 = known, .l4 = known}, plain))
-            continue;
-          ++plain_ones;
-          const ParsedPacket all = parse_frame(frame, {.ipv4 = known, .l4 = known});
-          ASSERT_EQ(all.kind, PacketKind::kTcp) << at << " " << value;
-          ASSERT_EQ(plain.tcp_flags, all.tcp_flags);
-          ASSERT_EQ(plain.tcp_header_length, all.tcp_header_length);
-          ASSERT_EQ(plain.l3_offset, all.l3_offset);
-          ASSERT_EQ(plain.l4_offset, all.l4_offset);
-          ASSERT_EQ(plain.l4_length, all.l4_length);
-          ASSERT_EQ(plain.vlan_tci, all.vlan_tci);
-          ASSERT_EQ(plain.frame_length, all.frame_length);
+  const auto compare = [&](std::span<const uint8_t> frame, ChecksumsKnownGood known) {
+    ParsedPacket plain;
+    if (!parse_plain_segment(PlainHeaders::of_anybody(), frame, known, plain)) return;
+    ++plain_ones;
+    const ParsedPacket all = parse_frame(frame, known);
+    ASSERT_EQ(all.kind, PacketKind::kTcp);
+    ASSERT_EQ(plain.kind, PacketKind::kTcp);
+    ASSERT_EQ(plain.tcp_flags, all.tcp_flags);
+    ASSERT_EQ(plain.tcp_header_length, all.tcp_header_length);
+    ASSERT_EQ(plain.l3_offset, all.l3_offset);
+    ASSERT_EQ(plain.l4_offset, all.l4_offset);
+    ASSERT_EQ(plain.l4_length, all.l4_length);
+    ASSERT_EQ(plain.vlan_tci, all.vlan_tci);
+    ASSERT_EQ(plain.frame_length, all.frame_length);
+  };
+  for (const size_t options : {0, 12, 40}) {
+    for (const char* payload : {"", "x", "GET / HTTP/1.1"}) {
+      const Bytes whole =
+          build(TcpFrame{.tcp = {.options = Bytes(options, 1)}, .payload = text(payload), .padding = 3});
+      for (size_t at = 0; at < whole.size(); ++at) {
+        for (unsigned value = 0; value < 256; ++value) {
+          SCOPED_TRACE(testing::Message() << options << " of options, byte " << at << " is " << value);
+          Bytes frame = whole;
+          frame[at] = static_cast<uint8_t>(value);
+          ASSERT_NO_FATAL_FAILURE(compare(frame, {}));
+          ASSERT_NO_FATAL_FAILURE(compare(frame, {.ipv4 = true, .l4 = true}));
         }
       }
-    }
-    for (size_t length = 0; length < whole.size(); ++length) {
-      ParsedPacket plain;
-      const std::span<const uint8_t> cut(whole.data(), length);
-      EXPECT_TRUE(!parse_plain_segment(PlainHeaders::of_anybody(), cut, {}, plain) ||
-                  parse_frame(cut).kind == PacketKind::kTcp)
-          << length;
+      for (size_t length = 0; length < whole.size(); ++length) {
+        ASSERT_NO_FATAL_FAILURE(compare(std::span(whole).first(length), {})) << "cut at " << length;
+      }
     }
   }
-  EXPECT_GT(plain_ones, 1000U);
+  EXPECT_GT(plain_ones, 9000U);
+}
+
+// With the options that every Linux sends, and without.
+TEST(ParsePlain, KnowsSegmentsWithAndWithoutTcpOptions) {
+  for (const size_t options : {0, 12, 40}) {
+    for (const char* payload : {"", "GET / HTTP/1.1"}) {
+      ParsedPacket packet;
+      const Bytes frame = build(TcpFrame{.tcp = {.options = Bytes(options, 1)}, .payload = text(payload)});
+      ASSERT_TRUE(parse_plain_segment(PlainHeaders::of_anybody(), frame, {}, packet)) << options << payload;
+      EXPECT_EQ(packet.tcp_header_length, sizeof(TcpHeader) + options);
+      EXPECT_EQ(packet.l4_length, sizeof(TcpHeader) + options + std::string_view(payload).size());
+    }
+  }
 }
 
 }  // namespace
