@@ -261,6 +261,16 @@ TEST(ParsePlain, AgreesWithTheWholeParserWhateverByteIsChanged) {
   EXPECT_GT(plain_ones, 9000U);
 }
 
+// What says more than that its flow lives is looked at the long way.
+TEST(ParsePlain, LeavesWhatBeginsOrEndsAConnectionToTheWholeParser) {
+  for (unsigned flags = 0; flags < 256; ++flags) {
+    ParsedPacket packet;
+    const Bytes frame = build(TcpFrame{.tcp = {.flags = static_cast<uint8_t>(flags)}});
+    const bool tells = (flags & (kTcpSyn | kTcpFin | kTcpRst)) != 0 || (flags & kTcpAck) == 0;
+    EXPECT_EQ(parse_plain_segment(PlainHeaders::of_anybody(), frame, {}, packet), !tells) << flags;
+  }
+}
+
 // With the options that every Linux sends, and without.
 TEST(ParsePlain, KnowsSegmentsWithAndWithoutTcpOptions) {
   for (const size_t options : {0, 12, 40}) {
