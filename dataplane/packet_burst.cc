@@ -8,6 +8,7 @@
 #include "dataplane/nic_port.h"
 #include "dataplane/packet_bytes.h"
 #include "dataplane/plain_segment.h"
+#include "dataplane/service_finder.h"
 
 namespace cheshire {
 namespace {
@@ -17,44 +18,7 @@ Step dropped(ParsedPacket& parsed, DropReason reason) {
   return Step::kDrop;
 }
 
-// Most packets of a burst are for the same service: the last one is kept.
-class ServiceFinder {
- public:
-  struct Found {
-    ServiceIndex index;
-    bool mine;
-    Step plain_step;    // of plain segments
-    uint64_t key_bits;  // in their flow keys
-  };
-  explicit ServiceFinder(const ClientReader& reader) : reader_(reader) {}
-  // By plain_destination(). nullptr: nobody listens there; good until the next call.
-  [[nodiscard]] const Found* find(uint64_t destination) {
-    return destination == last_ ? &found_ : ask(destination);
-  }
-  [[nodiscard]] bool is_vip(be32 address) const {
-    return reader_.table != nullptr && reader_.table->is_vip(address);
-  }
-
- private:
-  [[gnu::noinline]] const Found* ask(uint64_t destination) {
-    if (reader_.table == nullptr) return nullptr;
-    const auto vip = be32::from_raw(static_cast<uint32_t>(destination));
-    const auto port = be16::from_raw(static_cast<uint16_t>(destination >> 48U));
-    const auto index = reader_.table->find(vip, port);
-    if (!index) return nullptr;
-    last_ = destination;
-    const bool mine = reader_.table->service(*index).worker == reader_.worker;
-    found_ = {*index, mine, mine ? Step::kPlainSegment : Step::kForeign,
-              FlowKey{{}, {}, *index}.as_integer()};
-    return &found_;
-  }
-
-  const ClientReader reader_;
-  uint64_t last_ = UINT64_MAX;  // no destination has these bits
-  Found found_{};
-};
-
-Step from_client(ParsedPacket& parsed, const uint8_t* frame, ServiceFinder& table, const MacAddress& nic_mac,
+Step from_client(ParsedPacket& parsed, const uint8_t* frame, ServiceFinder& finder, const MacAddress& nic_mac,
                  FlowKey& key) {
   if (parsed.kind == PacketKind::kDrop) return Step::kDrop;
   const auto& ethernet = header_at<EthernetHeader>(frame, 0);
@@ -63,20 +27,20 @@ Step from_client(ParsedPacket& parsed, const uint8_t* frame, ServiceFinder& tabl
     if (!to_us) return dropped(parsed, DropReason::k_other_mac);
     const auto& ip = header_at<Ipv4Header>(frame, parsed.l3_offset);
     const auto& tcp = header_at<TcpHeader>(frame, parsed.l4_offset);
-    if (const auto* found = table.find(plain_destination(ip.destination, tcp.destination_port))) {
+    if (const auto* found = finder.find(plain_destination(ip.destination, tcp.destination_port))) {
       key = {ip.source, tcp.source_port, found->index};
       return found->mine ? Step::kSegment : Step::kForeign;
     }
-    return table.is_vip(ip.destination) ? Step::kNoService : dropped(parsed, DropReason::k_not_ours);
+    return finder.is_vip(ip.destination) ? Step::kNoService : dropped(parsed, DropReason::k_not_ours);
   }
   if (parsed.kind == PacketKind::kArp) {
     if (!to_us && !(ethernet.destination == kBroadcastMac)) return dropped(parsed, DropReason::k_other_mac);
-    return table.is_vip(header_at<ArpHeader>(frame, parsed.l3_offset).target_ip)
+    return finder.is_vip(header_at<ArpHeader>(frame, parsed.l3_offset).target_ip)
                ? Step::kAnswerArp
                : dropped(parsed, DropReason::k_not_ours);
   }
   if (!to_us) return dropped(parsed, DropReason::k_other_mac);
-  return table.is_vip(header_at<Ipv4Header>(frame, parsed.l3_offset).destination)
+  return finder.is_vip(header_at<Ipv4Header>(frame, parsed.l3_offset).destination)
              ? Step::kAnswerEcho
              : dropped(parsed, DropReason::k_not_ours);
 }
@@ -128,10 +92,9 @@ void for_each_frame(PacketBurst& burst, const FlowTable& flows, Read&& read) {
 
 // `known`: what is known of a packet's checksums.
 template <typename Known>
-void read_clients(PacketBurst& burst, const ClientReader& reader, const MacAddress& nic_mac,
+void read_clients(PacketBurst& burst, ServiceFinder& finder, const MacAddress& nic_mac,
                   const FlowTable& flows, Known&& known) {
   const PlainHeaders plain = PlainHeaders::to(nic_mac);
-  ServiceFinder finder(reader);
   for_each_frame(burst, flows, [&](uint16_t i, std::span<const uint8_t> frame) {
     ParsedPacket& parsed = burst.parsed[i];
     const ChecksumsKnownGood good = known(burst.packets[i]);
@@ -150,18 +113,18 @@ void read_clients(PacketBurst& burst, const ClientReader& reader, const MacAddre
 
 }  // namespace
 
-void read_from_clients(PacketBurst& burst, const ClientReader& reader, const NicQueue& nic,
+void read_from_clients(PacketBurst& burst, ServiceFinder& finder, const NicQueue& nic,
                        const FlowTable& flows) {
   if (nic.verifies_checksums()) {
-    return read_clients(burst, reader, nic.mac(), flows,
+    return read_clients(burst, finder, nic.mac(), flows,
                         [&](const rte_mbuf* packet) { return nic.checksums(packet); });
   }
-  read_clients(burst, reader, nic.mac(), flows, [](const rte_mbuf*) { return ChecksumsKnownGood{}; });
+  read_clients(burst, finder, nic.mac(), flows, [](const rte_mbuf*) { return ChecksumsKnownGood{}; });
 }
 
-void read_handed_over(PacketBurst& burst, const ClientReader& reader, const MacAddress& nic_mac,
+void read_handed_over(PacketBurst& burst, ServiceFinder& finder, const MacAddress& nic_mac,
                       const FlowTable& flows) {
-  read_clients(burst, reader, nic_mac, flows,
+  read_clients(burst, finder, nic_mac, flows,
                [](const rte_mbuf*) { return ChecksumsKnownGood{.ipv4 = true, .l4 = true}; });
 }
 

@@ -30,6 +30,7 @@ struct rte_mbuf;
 namespace cheshire {
 
 class NicQueue;
+class ServiceFinder;
 
 // What a turn costs whatever comes is shared by more packets than with the usual 32.
 inline constexpr uint16_t kBurst = 64;
@@ -58,15 +59,10 @@ struct PacketBurst {
   std::array<FlowEntry*, kBurst> candidates;
 };
 
-// Who reads what clients sent. `table`: nullptr before the first one came; then everything is for nobody.
-struct ClientReader {
-  const SteeringTable* table;
-  size_t worker;  // whose services are not foreign
-};
-void read_from_clients(PacketBurst& burst, const ClientReader& reader, const NicQueue& nic,
+void read_from_clients(PacketBurst& burst, ServiceFinder& finder, const NicQueue& nic,
                        const FlowTable& flows);
 // Likewise, of what another worker has read before: its checksums are right.
-void read_handed_over(PacketBurst& burst, const ClientReader& reader, const MacAddress& nic_mac,
+void read_handed_over(PacketBurst& burst, ServiceFinder& finder, const MacAddress& nic_mac,
                       const FlowTable& flows);
 // A guest of that service may speak from its own MAC, address and port only.
 void read_from_guest(PacketBurst& burst, const SteeringService& service, ServiceIndex index,

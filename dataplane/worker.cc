@@ -28,6 +28,7 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
       load_ring_(*links.load_ring),
       board_(*links.board, options.number),
       doorbell_(links.doorbell),
+      finder_(options.number),
       rewrites_(options.services),
       chooser_(options.services, options.slots),
       admission_(options.services, options.slots, options.config, options.cookie_key, options.flow_hash_key),

@@ -55,6 +55,7 @@
 #include "dataplane/return_paths.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/sent_packets.h"
+#include "dataplane/service_finder.h"
 #include "doorbell.h"
 #include "flow_mark_board.h"
 #include "load_board.h"
@@ -220,9 +221,6 @@ class Worker {
 
   // worker_from_client.cc
   bool receive_from_clients();
-  [[nodiscard]] ClientReader client_reader() const {
-    return {table_ == nullptr ? nullptr : &table_->value, options_.number};
-  }
   void act_on_clients();
   [[nodiscard]] bool pass_on(uint16_t i, uint32_t now);
   void act_on_client(uint16_t i);
@@ -342,6 +340,7 @@ class Worker {
 
   const Published<SteeringTable>::Versioned* table_ = nullptr;
   uint64_t table_version_ = 0;
+  ServiceFinder finder_;
   std::vector<ServiceRewrite> rewrites_;  // by service
   Chooser chooser_;
   Admission admission_;

@@ -44,7 +44,7 @@ bool Worker::receive_from_clients() {
   burst_.count = nic_.receive(burst_.packets.data(), kBurst);
   if (burst_.count == 0) return false;
   board_.worker.nic_rx_packets.add(burst_.count);
-  read_from_clients(burst_, client_reader(), nic_, flows_);
+  read_from_clients(burst_, finder_, nic_, flows_);
   if (hand_over_ != nullptr) hand_over_foreign();
   if (marks_ != nullptr) {
     compare_marks(burst_, *marks_, options_.number);

@@ -43,7 +43,7 @@ bool Worker::receive_from_workers() {
     came = true;
     board_.worker.taken_over.add(burst_.count);
     take_steering_table();
-    read_handed_over(burst_, client_reader(), nic_.mac(), flows_);
+    read_handed_over(burst_, finder_, nic_.mac(), flows_);
     drop_astray();
     if (marks_ != nullptr) {
       compare_marks(burst_, *marks_, options_.number);

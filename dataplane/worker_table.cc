@@ -27,6 +27,7 @@ void Worker::take_steering_table() {
   if (latest == nullptr || latest->version == table_version_) return;
   const SteeringTable& next = latest->value;
   const auto* before = std::exchange(table_, latest);  // good until it is passed
+  finder_.use(&next);
   const bool same_services = before != nullptr && before->value.has_services_of(next);
   if (!same_services) {
     for (uint16_t index = 0; index < next.services().size(); ++index) {
