@@ -35,9 +35,10 @@ class PacketQueue {
   }
   void pop(uint32_t count) {
     head_ += count;
-    // Begins at the front again: a queue that is emptied each turn stays in the same cache line.
-    if (head_ == tail_) head_ = tail_ = 0;
+    if (head_ == tail_) clear();
   }
+  // Begins at the front again: a queue that is emptied each turn stays in the same cache line.
+  void clear() { head_ = tail_ = 0; }
 
  private:
   uint32_t head_ = 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 
 namespace cheshire {
 namespace {
@@ -43,6 +44,8 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
     batches_.resize(hand_over_->workers());
     incoming_ = hand_over_->rings_to(options.number);
   }
+  for (uint16_t index = 0; index < options.slots; ++index)
+    slots_[index].load = &board_.slot(SlotIndex{index});
   for (auto* slots : {&polled_, &to_prove_, &hot_, &stuck_, &touched_}) slots->reserve(options.slots);
   // An instance is swept when its port dies, or when it leaves the table; its successor may be, too, before
   // the first sweep is over.
@@ -100,16 +103,16 @@ void Worker::housekeeping() {
 }
 
 // What nearly each batch is where there are more instances than packets in a burst.
-[[gnu::always_inline]] inline bool Worker::flush_one(SlotIndex index, SlotState& slot) {
+[[gnu::always_inline]] inline bool Worker::flush_one(SlotState& slot) {
   rte_mbuf** front = slot.queue.front();
   if (slot.port->to_guest(front, 1) == 0) [[unlikely]]
     return false;
-  count_given(index, 1, sent_.add(front, 1));
-  slot.queue.pop(1);
+  count_given(slot, 1, sent_.add(front, 1));
+  slot.queue.clear();
   return true;
 }
 
-[[gnu::always_inline]] inline bool Worker::flush_many(SlotIndex index, SlotState& slot) {
+[[gnu::always_inline]] inline bool Worker::flush_many(SlotState& slot) {
   uint64_t packets = 0;
   uint64_t bytes = 0;
   uint16_t count = 0;
@@ -123,7 +126,7 @@ void Worker::housekeeping() {
     slot.queue.pop(sent);
     // Less than it was offered: its ring is full, and the rest waits for its next buffers.
   } while (sent == count && !slot.queue.empty());
-  count_given(index, packets, bytes);
+  count_given(slot, packets, bytes);
   return slot.queue.empty();
 }
 
@@ -135,10 +138,10 @@ void Worker::housekeeping() {
     return false;  // on standby, its device taken down: what came for it waits
   becomes_hot(index, slot);
   touch(index, slot);
-  return slot.queue.size() == 1 ? flush_one(index, slot) : flush_many(index, slot);
+  return slot.queue.size() == 1 ? flush_one(slot) : flush_many(slot);
 }
 
-void Worker::flush_to_guests() {
+[[gnu::noinline]] void Worker::flush_stuck() {
   for (size_t looks = std::min(stuck_.size(), kStuckLooks); looks > 0; --looks) {
     if (stuck_next_ >= stuck_.size()) stuck_next_ = 0;
     const SlotIndex index = stuck_[stuck_next_];
@@ -152,13 +155,17 @@ void Worker::flush_to_guests() {
     stuck_[stuck_next_] = stuck_.back();
     stuck_.pop_back();
   }
-  for (uint32_t i = 0; i < fresh_count_; ++i) {
-    SlotState& slot = slots_[fresh_[i].value];
-    slot.to_flush = !flush_slot(fresh_[i], slot);
+}
+
+void Worker::flush_to_guests() {
+  if (!stuck_.empty()) flush_stuck();
+  for (const SlotIndex index : std::span(fresh_).first(fresh_count_)) {
+    SlotState& slot = slots_[index.value];
+    slot.to_flush = !flush_slot(index, slot);
     if (!slot.to_flush) [[likely]]
       continue;
     count_queued(slot);
-    stuck_.push_back(fresh_[i]);
+    stuck_.push_back(index);
   }
   fresh_count_ = 0;
   board_.worker.packets_to_guest.add(flushed_);

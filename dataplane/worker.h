@@ -143,10 +143,11 @@ class Worker {
     uint16_t empty_looks = 0;  // since packets came or went last, while it is hot
     uint32_t in_flight = 0;
     uint32_t in_flight_peak = 0;  // since its last load record
-    uint64_t asked_ns = 0;        // it got something to answer then, and was not heard since; 0: nothing
+    SlotLoad* load = nullptr;     // its row on the board
     PacketQueue queue;
 
     // per packet from it, per handshake and per publication
+    uint64_t asked_ns = 0;       // it got something to answer then, and was not heard since; 0: nothing
     uint64_t heard_ns = 0;       // its last packet
     uint64_t ready_ns = 0;       // when its SYN-ACK was seen
     uint32_t queue_counted = 0;  // packets of its queue that are counted as held
@@ -172,13 +173,13 @@ class Worker {
   // worker.cc: the round
   void housekeeping();
   void flush_to_guests();
+  void flush_stuck();
   [[nodiscard]] bool flush_slot(SlotIndex index, SlotState& slot);
-  [[nodiscard]] bool flush_one(SlotIndex index, SlotState& slot);
-  [[nodiscard]] bool flush_many(SlotIndex index, SlotState& slot);
-  void count_given(SlotIndex index, uint64_t packets, uint64_t bytes) {
-    SlotLoad& load = board_.slot(index);
-    load.packets_to_guest.add(packets);
-    load.bytes_to_guest.add(bytes);
+  [[nodiscard]] bool flush_one(SlotState& slot);
+  [[nodiscard]] bool flush_many(SlotState& slot);
+  void count_given(SlotState& slot, uint64_t packets, uint64_t bytes) {
+    slot.load->packets_to_guest.add(packets);
+    slot.load->bytes_to_guest.add(bytes);
     flushed_ += packets;
   }
   void becomes_hot(SlotIndex index, SlotState& slot) {

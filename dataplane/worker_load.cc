@@ -51,23 +51,26 @@ LoadEdge Worker::look_at_backlog(SlotIndex index, SlotState& slot) {
 }
 
 void Worker::tell(LoadEdge edge, ServiceIndex service, SlotIndex index) {
-  const SlotLoad& load = board_.slot(index);
   SlotState& slot = slots_[index.value];
-  LoadRecord record;
-  record.edge = edge;
-  record.service = service;
-  record.slot = index;
-  record.generation = slot.generation;
-  record.in_flight = slot.in_flight;
-  record.in_flight_peak = std::max(slot.in_flight_peak, slot.in_flight);
-  record.time_ns = now_ns_;
-  record.waiting_syns = hold_.waiting(service);
-  record.flows_opened = load.flows_opened.get();
-  record.packets_to_guest = load.packets_to_guest.get();
-  record.packets_from_guest = load.packets_from_guest.get();
-  record.queue_delay_ns = load.queue_delay_ns.get();
+  const SlotLoad& load = *slot.load;
+  const bool told = load_ring_.fill_next([&](LoadRecord& record) {
+    record.version = kLoadRecordVersion;
+    record.edge = edge;
+    record.reserved = 0;
+    record.service = service;
+    record.slot = index;
+    record.generation = slot.generation;
+    record.in_flight = slot.in_flight;
+    record.in_flight_peak = std::max(slot.in_flight_peak, slot.in_flight);
+    record.waiting_syns = hold_.waiting(service);
+    record.time_ns = now_ns_;
+    record.flows_opened = load.flows_opened.get();
+    record.packets_to_guest = load.packets_to_guest.get();
+    record.packets_from_guest = load.packets_from_guest.get();
+    record.queue_delay_ns = load.queue_delay_ns.get();
+  });
   slot.in_flight_peak = slot.in_flight;
-  if (!load_ring_.push(record)) board_.worker.load_records_lost.increment();
+  if (!told) board_.worker.load_records_lost.increment();
   if (doorbell_ != nullptr && edge != LoadEdge::kPeriodic) doorbell_->ring();
 }
 

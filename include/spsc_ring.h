@@ -41,12 +41,18 @@ class SpscRing {
 
   // producer only
   [[nodiscard]] bool push(const T& item) {
+    return fill_next([&](T& place) { place = item; });
+  }
+  // producer only: fill(place) writes each field of the item where it stays. One that is put together elsewhere and then
+  // copied in large words waits for its own small stores.
+  template <typename Fill>
+  [[nodiscard]] bool fill_next(Fill&& fill) {
     const uint64_t tail = tail_.load(std::memory_order_relaxed);
     if (tail - head_seen_ > mask_) {
       head_seen_ = head_.load(std::memory_order_acquire);  // partner: the release in pop()
       if (tail - head_seen_ > mask_) return false;
     }
-    items_[tail & mask_] = item;
+    fill(items_[tail & mask_]);
     tail_.store(tail + 1, std::memory_order_release);  // partner: the acquire in pop()
     return true;
   }
