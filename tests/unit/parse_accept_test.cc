@@ -240,7 +240,7 @@ TEST(ParsePlain, AgreesWithTheWholeParserWhateverByteIsChanged) {
     ASSERT_EQ(plain.vlan_tci, all.vlan_tci);
     ASSERT_EQ(plain.frame_length, all.frame_length);
   };
-  for (const size_t options : {0, 12, 40}) {
+  for (const size_t options : {0U, 12U, 40U}) {
     for (const char* payload : {"", "x", "GET / HTTP/1.1"}) {
       const Bytes whole =
           build(TcpFrame{.tcp = {.options = Bytes(options, 1)}, .payload = text(payload), .padding = 3});
@@ -273,7 +273,7 @@ TEST(ParsePlain, LeavesWhatBeginsOrEndsAConnectionToTheWholeParser) {
 
 // With the options that every Linux sends, and without.
 TEST(ParsePlain, KnowsSegmentsWithAndWithoutTcpOptions) {
-  for (const size_t options : {0, 12, 40}) {
+  for (const size_t options : {0U, 12U, 40U}) {
     for (const char* payload : {"", "GET / HTTP/1.1"}) {
       ParsedPacket packet;
       const Bytes frame = build(TcpFrame{.tcp = {.options = Bytes(options, 1)}, .payload = text(payload)});
