@@ -101,7 +101,8 @@ void read_clients(PacketBurst& burst, ServiceFinder& finder, const MacAddress& n
     if (parse_plain_segment(plain, frame, good, parsed)) [[likely]] {
       const uint8_t* bytes = frame.data();
       if (const auto* found = finder.find(plain_destination(bytes))) {
-        burst.keys[i] = std::bit_cast<FlowKey>(plain_source(bytes) | found->key_bits);
+        burst.keys[i] = std::bit_cast<FlowKey>(client_bits(bytes + kPlainSource, bytes + kPlainSourcePort) |
+                                               found->key_bits);
         return found->plain_step;
       }
     } else {
@@ -133,12 +134,21 @@ void read_from_guest(PacketBurst& burst, const SteeringService& service, Service
   // The client checks the sums; a guest that sends wrong ones harms only itself.
   constexpr ChecksumsKnownGood kUnchecked{.ipv4 = true, .l4 = true};
   const PlainHeaders plain = PlainHeaders::from(kGuestMac);
+  const uint64_t own = FlowKey{service.guest_ip, service.guest_port, {0}}.as_integer();
+  const uint64_t key_bits = FlowKey{{}, {}, index}.as_integer();
   for_each_frame(burst, flows, [&](uint16_t i, std::span<const uint8_t> frame) {
     ParsedPacket& parsed = burst.parsed[i];
-    const bool is_plain = parse_plain_segment(plain, frame, kUnchecked, parsed);
-    if (!is_plain) parse_frame(frame, kUnchecked, parsed);
-    const Step step = from_guest(parsed, frame.data(), service, index, burst.keys[i]);
-    return is_plain && step == Step::kSegment ? Step::kPlainSegment : step;
+    if (parse_plain_segment(plain, frame, kUnchecked, parsed)) [[likely]] {
+      const uint8_t* bytes = frame.data();
+      if (client_bits(bytes + kPlainSource, bytes + kPlainSourcePort) == own) [[likely]] {
+        burst.keys[i] = std::bit_cast<FlowKey>(
+            client_bits(bytes + kPlainDestination, bytes + kPlainDestinationPort) | key_bits);
+        return Step::kPlainSegment;
+      }
+    } else {
+      parse_frame(frame, kUnchecked, parsed);
+    }
+    return from_guest(parsed, frame.data(), service, index, burst.keys[i]);
   });
 }
 

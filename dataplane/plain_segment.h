@@ -103,16 +103,22 @@ class PlainHeaders {
   std::array<Bytes16, 2> wanted_;
 };
 
-// Address and port that such a frame is for, as one number; and where it comes from, as in a FlowKey.
+inline constexpr size_t kPlainSource = kPlainL3 + offsetof(Ipv4Header, source);
+inline constexpr size_t kPlainDestination = kPlainL3 + offsetof(Ipv4Header, destination);
+inline constexpr size_t kPlainSourcePort = kPlainL4 + offsetof(TcpHeader, source_port);
+inline constexpr size_t kPlainDestinationPort = kPlainL4 + offsetof(TcpHeader, destination_port);
+
+// Address and port that such a frame is for, as one number.
 inline uint64_t plain_destination(be32 address, be16 port) {
   return uint64_t{port.raw()} << 48U | address.raw();
 }
 inline uint64_t plain_destination(const uint8_t* frame) {
-  return load64(frame + 30) & 0xffff0000ffffffffULL;  // the source's port is in between
+  static_assert(kPlainDestinationPort == kPlainDestination + 6);
+  return load64(frame + kPlainDestination) & 0xffff0000ffffffffULL;  // the source's port is in between
 }
-
-inline uint64_t plain_source(const uint8_t* frame) {
-  return uint64_t{load16(frame + 34)} << 32U | load32(frame + 26);
+// Address and port of one side as they stand in a FlowKey.
+inline uint64_t client_bits(const uint8_t* address, const uint8_t* port) {
+  return uint64_t{load16(port)} << 32U | load32(address);
 }
 
 // Whether the two checksums are right. `segment`: length of TCP header and payload.

@@ -124,7 +124,7 @@ void Worker::act_on_guest(SlotIndex index) {
       case Step::kSegment: {
         FlowEntry* flow = flows_.find(burst_.places[i], burst_.keys[i], burst_.candidates[i]);
         if (burst_.steps[i] == Step::kPlainSegment && flow != nullptr && flow->slot == index &&
-            flow->generation == slot.generation && tells_nothing(parsed, *flow)) {
+            flow->generation == slot.generation && tells_nothing(parsed, *flow)) [[likely]] {
           // What nearly every packet is.
           const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
           const uint32_t next = tcp.sequence.value() + tcp_sequence_length(parsed);
