@@ -92,6 +92,7 @@ std::vector<PipelineCase> cases(bool quick) {
   all.push_back({.traffic = {.kind = "zipf", .flows = kManyFlows}});
   all.push_back({.traffic = {.kind = "half_syn", .flows = kFewFlows}});
   all.push_back({.traffic = {.kind = "imix", .flows = kFewFlows}});
+  all.push_back({.traffic = {.kind = "timestamps", .flows = kFewFlows}});
   all.push_back({.traffic = {.kind = "null", .flows = 1}});
   return all;
 }

@@ -11,9 +11,11 @@
 
 namespace cheshire {
 
-// What comes in. Frames of 64 bytes (60 without the checksum that a NIC strips) but for imix.
+// What comes in. Frames of 64 bytes (60 without the checksum that a NIC strips) but for imix, and timestamps: ACKs with
+// TCP's option of that name, 70 bytes.
 struct Traffic {
-  std::string kind = "uniform";  // uniform, zipf, syn, half_syn, imix, null (net_null: zeros, for nobody)
+  // uniform, zipf, syn, half_syn, imix, timestamps, null (net_null: zeros, for nobody)
+  std::string kind = "uniform";
   uint32_t flows = 4096;
 
   [[nodiscard]] std::string name() const { return kind + "-" + std::to_string(flows); }

@@ -23,6 +23,8 @@ constexpr double kZipfExponent = 1.0;
 constexpr size_t kSmallFrame = 60;
 // Simple IMIX: seven of 64, four of 594, one of 1,518 bytes, each with the checksum that is not in the file.
 constexpr std::array<size_t, 12> kImix = {60, 60, 60, 60, 60, 60, 60, 590, 590, 590, 590, 1514};
+// What every Linux sends with each segment (RFC 7323 appendix A): twice NOP, then two timestamps.
+constexpr std::array<uint8_t, 12> kTimestamps = {1, 1, 8, 10, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0};
 // net_pcap's first device has this address, in 22.11: 02, "pca", 'p', number.
 constexpr MacAddress kPcapMac{{0x02, 0x70, 0x63, 0x61, 0x70, 0x00}};
 constexpr MacAddress kClient{{0x52, 0x54, 0x00, 0x11, 0x22, 0x33}};
@@ -57,7 +59,8 @@ std::span<const uint8_t> bytes_of(const T& value) {
   return {reinterpret_cast<const uint8_t*>(&value), sizeof(value)};
 }
 
-std::vector<uint8_t> frame_of(uint32_t flow, uint8_t flags, size_t length) {
+// `options`: of TCP, a multiple of four bytes.
+std::vector<uint8_t> frame_of(uint32_t flow, uint8_t flags, size_t length, std::span<const uint8_t> options) {
   Frame frame{};
   frame.ethernet = {kPcapMac, kClient, be16(kEtherTypeIpv4)};
   frame.ip.version_ihl = 0x45;
@@ -73,7 +76,7 @@ std::vector<uint8_t> frame_of(uint32_t flow, uint8_t flags, size_t length) {
   frame.tcp.destination_port = be16(kBenchPort);
   frame.tcp.sequence = be32(1000);
   frame.tcp.acknowledgment = be32(flags == kTcpSyn ? 0 : 5001);
-  frame.tcp.data_offset = 5 << 4;
+  frame.tcp.data_offset = static_cast<uint8_t>((sizeof(TcpHeader) + options.size()) / 4 << 4U);
   frame.tcp.flags = flags;
   frame.tcp.window = be16(65535);
   const auto finished = [](uint64_t sum) {
@@ -83,9 +86,10 @@ std::vector<uint8_t> frame_of(uint32_t flow, uint8_t flags, size_t length) {
   // The payload is zeros.
   const auto segment = static_cast<uint16_t>(packet - sizeof(EthernetHeader) - sizeof(Ipv4Header));
   frame.tcp.checksum = finished(tcp_pseudo_header_sum(frame.ip.source, frame.ip.destination, segment) +
-                                checksum_sum(bytes_of(frame.tcp)));
+                                checksum_sum(bytes_of(frame.tcp)) + checksum_sum(options));
   const auto head = bytes_of(frame);
   std::vector<uint8_t> bytes(head.begin(), head.end());
+  bytes.insert(bytes.end(), options.begin(), options.end());
   bytes.resize(length);
   return bytes;
 }
@@ -136,10 +140,14 @@ void write_pcap(const Traffic& traffic, const std::string& path) {
   put(bytes_of(PcapHeader{}));
   for (uint32_t i = 0; i < count; ++i) {
     const bool new_flow = traffic.kind == "syn" || (traffic.kind == "half_syn" && i % 2 == 1);
-    const size_t length = traffic.kind == "imix" ? kImix[i % kImix.size()] : kSmallFrame;
+    const bool timestamps = traffic.kind == "timestamps";
+    const size_t length = traffic.kind == "imix" ? kImix[i % kImix.size()]
+                          : timestamps           ? sizeof(Frame) + kTimestamps.size()
+                                                 : kSmallFrame;
+    const std::span<const uint8_t> options(kTimestamps.data(), timestamps ? kTimestamps.size() : 0);
     // New flows beside the established ones: others than those.
     const uint32_t flow = new_flow ? traffic.flows + i : flows[i];
-    const std::vector<uint8_t> bytes = frame_of(flow, new_flow ? kTcpSyn : kTcpAck, length);
+    const std::vector<uint8_t> bytes = frame_of(flow, new_flow ? kTcpSyn : kTcpAck, length, options);
     const auto size = static_cast<uint32_t>(bytes.size());
     put(bytes_of(PcapRecord{.captured = size, .length = size}));
     put(bytes);

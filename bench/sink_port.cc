@@ -48,7 +48,10 @@ uint16_t SinkPort::answer(rte_mempool* pool, rte_mbuf** packets, uint16_t count)
     std::swap(frame.tcp.source_port, frame.tcp.destination_port);
     frame.tcp.acknowledgment = be32(asked.tcp.sequence.value() + 1);
     frame.tcp.sequence = be32(5000);
-    frame.tcp.flags = kTcpSyn | kTcpAck;  // the sums are wrong, which is the client's to see
+    // Without options or payload, whatever was asked; the sums are wrong, which is the client's to see.
+    frame.ip.total_length = be16(sizeof(Ipv4Header) + sizeof(TcpHeader));
+    frame.tcp.data_offset = 5 << 4;
+    frame.tcp.flags = kTcpSyn | kTcpAck;
     std::memcpy(rte_pktmbuf_append(packet, sizeof(frame)), &frame, sizeof(frame));
     packets[sent] = packet;
   }

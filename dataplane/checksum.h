@@ -60,20 +60,21 @@ inline uint64_t checksum_sum(std::span<const uint8_t> bytes) {
   uint64_t other = 0;  // two chains of additions run side by side
   const uint8_t* at = bytes.data();
   size_t left = bytes.size();
-  const auto word = [](const uint8_t* from, size_t size) {
-    uint64_t value = 0;
-    std::memcpy(&value, from, size);
-    return value;
+  const auto load = [&]<typename Word>(Word word) {
+    std::memcpy(&word, at, sizeof(word));
+    at += sizeof(word);
+    return uint64_t{word};
   };
-  for (; left >= 16; left -= 16, at += 16) {
-    sum = checksum_add(sum, word(at, 8));
-    other = checksum_add(other, word(at + 8, 8));
+  for (; left >= 16; left -= 16) {
+    sum = checksum_add(sum, load(uint64_t{}));
+    other = checksum_add(other, load(uint64_t{}));
   }
-  if (left >= 8) {
-    sum = checksum_add(sum, word(at, 8));
-    left -= 8, at += 8;
-  }
-  return checksum_shorten(checksum_add(checksum_add(sum, other), left == 0 ? 0 : word(at, left)));
+  if ((left & 8U) != 0) sum = checksum_add(sum, load(uint64_t{}));
+  uint64_t tail = 0;
+  if ((left & 4U) != 0) tail += load(uint32_t{});
+  if ((left & 2U) != 0) tail += load(uint16_t{});
+  if ((left & 1U) != 0) tail += load(uint8_t{});
+  return checksum_shorten(checksum_add(checksum_add(sum, other), tail));
 }
 
 inline uint64_t tcp_pseudo_header_sum(be32 source, be32 destination, uint16_t tcp_length) {

@@ -18,12 +18,12 @@
 // In bulk, with every line fetched ahead:
 //
 //   for each: at = place(key), prefetch(at)              the line of tags
-//   for each: candidate = candidate_at(at), prefetch it  the line of the entry
+//   for each: candidate = candidate_at(at)               the line of the entry, prefetched by this
 //   for each: find(at, key, candidate)
 //
-// A candidate is a guess that stays valid to ask about whatever happens in between: an erased entry has no
-// key, so candidate->key == key says that this is the entry, and anything else leads to the full look-up. So
-// packets of one burst may insert and erase flows of its later packets.
+// A candidate, never nullptr, is a guess that stays valid to ask about whatever happens in between: an erased
+// entry has no key, so candidate->key == key says that this is the entry, and anything else leads to the full
+// look-up. So packets of one burst may insert and erase flows of its later packets.
 //
 // Invariants: a key stands in the table at most once; tag 0 means empty; size() counts the entries; no entry
 // moves.

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // What nearly every packet is, recognised at a glance: an untagged TCP segment in IPv4 without options (TCP may have
-// them), with the right Ethernet address, and neither SYN, FIN nor RST. Everything else, and everything that is wrong in any way, is for
-// parse_frame(), which says what.
+// them), with the right Ethernet address, and neither SYN, FIN nor RST. Everything else, and everything that is wrong
+// in any way, is for parse_frame(), which says what.
 //
 // The headers are compared sixteen bytes at a time under a mask, and summed eight at a time for the checksums:
 //
@@ -64,6 +64,13 @@ inline bool is_zero(Bytes16 word) {
 inline constexpr uint16_t kPlainL3 = sizeof(EthernetHeader);
 inline constexpr uint16_t kPlainL4 = kPlainL3 + sizeof(Ipv4Header);
 inline constexpr uint16_t kPlainEnd = kPlainL4 + sizeof(TcpHeader);  // of the shortest
+// Where in such frames the fields are that are looked at one by one.
+inline constexpr size_t kPlainLength = kPlainL3 + offsetof(Ipv4Header, total_length);
+inline constexpr size_t kPlainSource = kPlainL3 + offsetof(Ipv4Header, source);
+inline constexpr size_t kPlainDestination = kPlainL3 + offsetof(Ipv4Header, destination);
+inline constexpr size_t kPlainSourcePort = kPlainL4 + offsetof(TcpHeader, source_port);
+inline constexpr size_t kPlainDestinationPort = kPlainL4 + offsetof(TcpHeader, destination_port);
+inline constexpr size_t kPlainDataOffset = kPlainL4 + offsetof(TcpHeader, data_offset);
 
 // The first 32 bytes of such frames.
 class PlainHeaders {
@@ -103,11 +110,6 @@ class PlainHeaders {
   std::array<Bytes16, 2> wanted_;
 };
 
-inline constexpr size_t kPlainSource = kPlainL3 + offsetof(Ipv4Header, source);
-inline constexpr size_t kPlainDestination = kPlainL3 + offsetof(Ipv4Header, destination);
-inline constexpr size_t kPlainSourcePort = kPlainL4 + offsetof(TcpHeader, source_port);
-inline constexpr size_t kPlainDestinationPort = kPlainL4 + offsetof(TcpHeader, destination_port);
-
 // Address and port that such a frame is for, as one number.
 inline uint64_t plain_destination(be32 address, be16 port) {
   return uint64_t{port.raw()} << 48U | address.raw();
@@ -134,9 +136,12 @@ inline uint64_t client_bits(const uint8_t* address, const uint8_t* port) {
   // modulo 0xffff, so the difference may be taken of swapped ones; 0xffff is added to keep it positive.
   constexpr uint64_t kPseudoHeader =
       uint64_t{0xffff} - be16(sizeof(Ipv4Header)).raw() + be16(kIpProtocolTcp).raw();
-  uint64_t sum = uint64_t{load16(frame + 16)} + load32(frame + 50) + kPseudoHeader;
-  if (segment != sizeof(TcpHeader)) [[unlikely]]
+  uint64_t sum = uint64_t{load16(frame + kPlainLength)} + load32(frame + 50) + kPseudoHeader;
+  if (segment == sizeof(TcpHeader) + 12) {  // an ACK with timestamps, as every Linux sends it
+    sum = checksum_add(sum + load32(frame + kPlainEnd), load64(frame + kPlainEnd + 4));
+  } else if (segment != sizeof(TcpHeader)) {
     sum += plain_rest_sum(frame + kPlainEnd, segment - sizeof(TcpHeader));
+  }
   sum = checksum_add(sum, load64(frame + 26));
   sum = checksum_add(sum, load64(frame + 34));
   return checksum_sum_is_good(checksum_add(sum, load64(frame + 42)));
@@ -168,12 +173,15 @@ inline void set_plain(ParsedPacket& packet, uint32_t header, uint32_t segment) {
   const uint8_t* bytes = frame.data();
   if (!headers.match(bytes)) return false;
   // Too small a length makes the difference a huge one.
-  const uint32_t segment = uint32_t{__builtin_bswap16(load16(bytes + 16))} - uint32_t{sizeof(Ipv4Header)};
-  const uint32_t offset_and_flags = load16(bytes + 46);
-  const uint32_t header = (offset_and_flags & 0xf0U) >> 2U;
+  const uint32_t segment =
+      uint32_t{__builtin_bswap16(load16(bytes + kPlainLength))} - uint32_t{sizeof(Ipv4Header)};
+  static_assert(offsetof(TcpHeader, flags) == offsetof(TcpHeader, data_offset) + 1);
+  const uint32_t offset_and_flags = load16(bytes + kPlainDataOffset);
+  const uint32_t header = (offset_and_flags & 0xf0U) >> 2U;  // in bytes
   constexpr uint32_t kTelling = kTcpSyn | kTcpFin | kTcpRst | kTcpAck;
   if (segment > frame.size() - kPlainL4 || header < sizeof(TcpHeader) || header > segment ||
-      impossible_source(bytes[26]) || (offset_and_flags & kTelling << 8U) != uint32_t{kTcpAck} << 8U) {
+      impossible_source(bytes[kPlainSource]) ||
+      (offset_and_flags & kTelling << 8U) != uint32_t{kTcpAck} << 8U) {
     return false;
   }
   if (!known.ipv4 && !plain_ipv4_sum_is_good(bytes)) return false;
