@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "counter.h"
-#include "dataplane/eal.h"
-#include "dataplane/guest_port.h"
-#include "dataplane/vhost_server.h"
+#include "dataplane/port/eal.h"
+#include "dataplane/port/guest_port.h"
+#include "dataplane/port/vhost_server.h"
 #include "ids.h"
 #include "result.h"
 #include "spsc_ring.h"

@@ -18,10 +18,10 @@
 #include <string>
 
 #include "bench/guest_steps_net.h"
-#include "hypervisor/kvm/boot_parameters.h"
-#include "hypervisor/kvm/machine.h"
-#include "hypervisor/kvm/virtio_mmio.h"
-#include "hypervisor/kvm/vm.h"
+#include "hypervisor/vmm/boot_parameters.h"
+#include "hypervisor/vmm/machine.h"
+#include "hypervisor/vmm/virtio_mmio.h"
+#include "hypervisor/vmm/vm.h"
 #include "unikernel/abi.h"
 #include "units.h"
 

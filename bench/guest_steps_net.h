@@ -7,8 +7,8 @@
 
 #include <cstdint>
 
-#include "hypervisor/kvm/guest_memory.h"
-#include "hypervisor/kvm/virtio_mmio.h"
+#include "hypervisor/vmm/guest_memory.h"
+#include "hypervisor/vmm/virtio_mmio.h"
 
 namespace cheshire {
 

@@ -10,9 +10,9 @@
 #include <random>
 #include <vector>
 
-#include "dataplane/flow_table.h"
-#include "dataplane/parse.h"
-#include "dataplane/rewrite.h"
+#include "dataplane/flow/flow_table.h"
+#include "dataplane/packet/parse.h"
+#include "dataplane/packet/rewrite.h"
 #include "tests/support/frame_builder.h"
 
 namespace cheshire {

@@ -19,8 +19,8 @@
 #include "bench/sink_port.h"
 #include "bench/testpmd_peer.h"
 #include "check.h"
-#include "dataplane/packet_bytes.h"
-#include "dataplane/worker.h"
+#include "dataplane/worker/packet_bytes.h"
+#include "dataplane/worker/worker.h"
 #include "handle.h"
 
 namespace cheshire {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bench/pipeline_case.h"
-#include "dataplane/checksum.h"
+#include "dataplane/packet/checksum.h"
 #include "net.h"
 
 namespace cheshire {

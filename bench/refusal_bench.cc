@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/http_refusal.h"
-#include "dataplane/worker.h"
+#include "dataplane/packet/http_refusal.h"
+#include "dataplane/worker/worker.h"
 #include "tests/packets/dpdk.h"
 #include "units.h"
 

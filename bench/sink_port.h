@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "dataplane/guest_port.h"
+#include "dataplane/port/guest_port.h"
 #include "net.h"
 
 namespace cheshire {

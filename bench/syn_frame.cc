@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "dataplane/checksum.h"
+#include "dataplane/packet/checksum.h"
 
 namespace cheshire {
 namespace {

@@ -16,9 +16,9 @@
 #include "bench/pipeline_case.h"
 #include "bench/testpmd_peer.h"
 #include "check.h"
-#include "dataplane/packet_bytes.h"
-#include "dataplane/vhost_server.h"
-#include "dataplane/worker.h"
+#include "dataplane/port/vhost_server.h"
+#include "dataplane/worker/packet_bytes.h"
+#include "dataplane/worker/worker.h"
 
 namespace cheshire {
 namespace {

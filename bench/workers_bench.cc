@@ -38,9 +38,9 @@
 #include "bench/statistics.h"
 #include "bench/testpmd_peer.h"
 #include "check.h"
-#include "dataplane/checksum.h"
-#include "dataplane/packet_bytes.h"
-#include "dataplane/worker_group.h"
+#include "dataplane/packet/checksum.h"
+#include "dataplane/worker/packet_bytes.h"
+#include "dataplane/worker/worker_group.h"
 #include "naps.h"
 #include "tests/support/temporary_directory.h"
 

@@ -10,10 +10,10 @@
 
 #include <algorithm>
 
+#include "controlplane/commands/reload.h"
+#include "controlplane/commands/scale_command.h"
 #include "controlplane/config/config_values.h"
 #include "controlplane/control_loop.h"
-#include "controlplane/reload.h"
-#include "controlplane/scale_command.h"
 
 namespace cheshire {
 namespace {

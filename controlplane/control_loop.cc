@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "check.h"
-#include "controlplane/table_builder.h"
+#include "controlplane/fleet/table_builder.h"
 
 namespace cheshire {
 namespace {

@@ -17,7 +17,7 @@
 // boot() is prepare() and run() with no round trip between them, and without kPrepared. run() may come before
 // kPrepared and pause() at any time: orders are obeyed in their sequence.
 // After kExited nothing of the instance is left: no process, no file, no socket of the driver's.
-// A driver never retries; back-off and bounds belong to the control plane (controlplane/boot_backoff.h).
+// A driver never retries; back-off and bounds belong to the control plane (controlplane/fleet/boot_backoff.h).
 #pragma once
 
 #include <array>

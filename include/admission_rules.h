@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // How a service takes new flows, and refuses them: what the workers need of `overload`, `flood`, `health` and
-// `in_flight.hard` (docs/overload.md). Made by controlplane/admission_rules_book.h, immutable once published.
+// `in_flight.hard` (docs/overload.md). Made by controlplane/fleet/admission_rules_book.h, immutable once published.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// How a service spreads its new flows over its instances (dataplane/chooser.h says exactly how).
+// How a service spreads its new flows over its instances (dataplane/flow/chooser.h says exactly how).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ enum class Balance : uint8_t {
 };
 
 // A consistent-hashing table: a hash of the flow, scaled to its size, names a slot. Made by
-// controlplane/maglev.h, immutable.
+// controlplane/fleet/maglev.h, immutable.
 struct MaglevTable {
   std::vector<SlotIndex> slots;
 };

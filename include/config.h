@@ -28,7 +28,7 @@ struct EalConfig {
   friend bool operator==(const EalConfig&, const EalConfig&) = default;
 };
 
-// kAuto: the NIC takes over what it shows that it can (dataplane/flow_offload.h).
+// kAuto: the NIC takes over what it shows that it can (dataplane/offload/flow_offload.h).
 enum class FlowOffloadMode : uint8_t { kOff, kAuto };
 
 // nic: the port that faces the clients
@@ -86,7 +86,7 @@ struct ImageConfig {
 
 // Values of ServiceConfig::in_flight_hard that are no number of flows.
 inline constexpr uint32_t kHardNone = 0;
-inline constexpr uint32_t kHardAuto = 0xffffffff;  // found by itself (dataplane/admission_limit.h)
+inline constexpr uint32_t kHardAuto = 0xffffffff;  // found by itself (dataplane/flow/admission_limit.h)
 
 // overload: of a service all of whose instances are full, when no more may start
 struct OverloadConfig {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What a worker tells the offload manager (dataplane/flow_offload.h) about packets that the NIC may have marked.
+// What a worker tells the offload manager (dataplane/offload/flow_offload.h) about packets that the NIC may have marked.
 // A mark is a service's index plus one, and a hint: the worker compares the service's address and port with the
 // packet's, and looks the service up by itself where they differ. And what the manager tells workers about pins.
 #pragma once

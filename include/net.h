@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Headers as they lie on the wire. Only the parser (dataplane/parse.h) decides whether they are there;
+// Headers as they lie on the wire. Only the parser (dataplane/packet/parse.h) decides whether they are there;
 // later stages trust its offsets.
 #pragma once
 

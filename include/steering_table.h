@@ -8,7 +8,7 @@
 // The services change with the configuration, the slots with every decision: tables that differ in slots only
 // share one list of services, so that a decision among a thousand services is published in some microseconds.
 //
-// Built by controlplane/table_builder.h, read by the workers on every new flow.
+// Built by controlplane/fleet/table_builder.h, read by the workers on every new flow.
 #pragma once
 
 #include <cstdint>

@@ -10,9 +10,9 @@
 #include <ostream>
 
 #include "controlplane/config/config_yaml.h"
-#include "controlplane/decision_words.h"
-#include "controlplane/replay.h"
-#include "controlplane/trace_reader.h"
+#include "controlplane/policy/decision_words.h"
+#include "controlplane/trace/replay.h"
+#include "controlplane/trace/trace_reader.h"
 #include "units.h"
 
 namespace cheshire {

@@ -9,7 +9,7 @@
 #include "controlplane/config/config_checks.h"
 #include "controlplane/config/config_values.h"
 #include "controlplane/config/policy_words.h"
-#include "controlplane/policy_lint.h"
+#include "controlplane/policy/policy_lint.h"
 
 namespace cheshire {
 namespace {

@@ -15,9 +15,9 @@
 #include <sstream>
 #include <vector>
 
-#include "hypervisor/kvm/kvm_api.h"
-#include "hypervisor/kvm/vm.h"
 #include "hypervisor/process/child_process.h"
+#include "hypervisor/vmm/kvm_api.h"
+#include "hypervisor/vmm/vm.h"
 #include "units.h"
 
 namespace cheshire {

@@ -26,7 +26,7 @@
 
 #include "handle.h"
 #include "hypervisor/driver.h"
-#include "hypervisor/kvm/control_message.h"
+#include "hypervisor/vmm_messages/control_message.h"
 #include "result.h"
 
 namespace cheshire {

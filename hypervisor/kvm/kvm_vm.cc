@@ -11,9 +11,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "hypervisor/kvm/vmm_options.h"
 #include "hypervisor/kvm/zygote_link.h"
-#include "hypervisor/kvm/zygote_message.h"
+#include "hypervisor/vmm_messages/vmm_options.h"
+#include "hypervisor/vmm_messages/zygote_message.h"
 
 namespace cheshire {
 namespace {

@@ -14,10 +14,10 @@
 #include <string>
 
 #include "hypervisor/driver.h"
-#include "hypervisor/kvm/control_message.h"
 #include "hypervisor/process/child_process.h"
 #include "hypervisor/process/guest_output.h"
 #include "hypervisor/process/process_usage.h"
+#include "hypervisor/vmm_messages/control_message.h"
 #include "result.h"
 
 namespace cheshire {

@@ -11,7 +11,7 @@
 #include <cstring>
 
 #include "hypervisor/kvm/kvm_vm.h"
-#include "hypervisor/kvm/zygote_message.h"
+#include "hypervisor/vmm_messages/zygote_message.h"
 
 namespace cheshire {
 namespace {

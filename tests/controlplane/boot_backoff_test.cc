@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "controlplane/boot_backoff.h"
+#include "controlplane/fleet/boot_backoff.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Lines of the control socket: what they become, and what is said of those that are no command.
-#include "controlplane/command_json.h"
+#include "controlplane/commands/command_json.h"
 
 #include <gtest/gtest.h>
 

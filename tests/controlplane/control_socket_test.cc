@@ -3,7 +3,7 @@
 
 // The control socket under clients of every kind, with a control thread that answers each command by its
 // instance's name. No daemon, no root.
-#include "controlplane/control_socket.h"
+#include "controlplane/commands/control_socket.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -4,7 +4,7 @@
 // Metrics: windows by themselves, and what the control loop makes of the load board and of load records.
 #include <gtest/gtest.h>
 
-#include "controlplane/metric_window.h"
+#include "controlplane/policy/metric_window.h"
 #include "tests/controlplane/control_loop_begin.h"
 
 namespace cheshire::test {

@@ -6,7 +6,7 @@
 
 #include <ostream>
 
-#include "controlplane/policy.h"
+#include "controlplane/policy/policy.h"
 #include "tests/controlplane/policy_printing.h"
 #include "tests/support/sentence.h"
 

@@ -6,7 +6,7 @@
 
 #include <ostream>
 
-#include "controlplane/policy.h"
+#include "controlplane/policy/policy.h"
 
 namespace cheshire {
 

@@ -8,7 +8,7 @@
 
 #include <iostream>
 
-#include "controlplane/policy_lint.h"
+#include "controlplane/policy/policy_lint.h"
 
 namespace cheshire::test {
 namespace {

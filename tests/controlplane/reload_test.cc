@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // A config file that is read again while the control loop runs: whole, or not at all.
-#include "controlplane/reload.h"
+#include "controlplane/commands/reload.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "controlplane/table_builder.h"
+#include "controlplane/fleet/table_builder.h"
 
 #include <gtest/gtest.h>
 

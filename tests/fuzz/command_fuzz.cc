@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "check.h"
-#include "controlplane/command_json.h"
+#include "controlplane/commands/command_json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cheshire;

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "check.h"
-#include "hypervisor/kvm/elf_image.h"
+#include "hypervisor/vmm/elf_image.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cheshire;

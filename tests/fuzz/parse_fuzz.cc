@@ -12,10 +12,10 @@
 #include <span>
 
 #include "check.h"
-#include "dataplane/answer.h"
-#include "dataplane/parse.h"
-#include "dataplane/plain_segment.h"
-#include "dataplane/rewrite.h"
+#include "dataplane/packet/answer.h"
+#include "dataplane/packet/parse.h"
+#include "dataplane/packet/plain_segment.h"
+#include "dataplane/packet/rewrite.h"
 #include "tests/support/exact_buffer.h"
 #include "tests/support/frame_builder.h"
 

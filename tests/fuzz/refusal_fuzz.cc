@@ -11,9 +11,9 @@
 #include <cstring>
 
 #include "check.h"
-#include "dataplane/http_refusal.h"
-#include "dataplane/parse.h"
-#include "dataplane/source_guard.h"
+#include "dataplane/flow/source_guard.h"
+#include "dataplane/packet/http_refusal.h"
+#include "dataplane/packet/parse.h"
 #include "units.h"
 
 namespace cheshire {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "check.h"
-#include "controlplane/decision_words.h"
-#include "controlplane/replay.h"
-#include "controlplane/trace_reader.h"
+#include "controlplane/policy/decision_words.h"
+#include "controlplane/trace/replay.h"
+#include "controlplane/trace/trace_reader.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "check.h"
-#include "hypervisor/kvm/vhost_message.h"
+#include "hypervisor/vmm/vhost_message.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cheshire;

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "check.h"
-#include "hypervisor/kvm/virtio_mmio.h"
+#include "hypervisor/vmm/virtio_mmio.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cheshire;

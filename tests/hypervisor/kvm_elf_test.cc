@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "hypervisor/kvm/elf_image.h"
+#include "hypervisor/vmm/elf_image.h"
 #include "tests/hypervisor/kvm_elf_builder.h"
 
 namespace cheshire {

@@ -7,15 +7,15 @@
 
 #include <array>
 
-#include "hypervisor/kvm/boot_parameters.h"
-#include "hypervisor/kvm/cmos_clock.h"
-#include "hypervisor/kvm/cpu_setup.h"
-#include "hypervisor/kvm/ioapic.h"
 #include "hypervisor/kvm/kvm_check.h"
-#include "hypervisor/kvm/machine.h"
-#include "hypervisor/kvm/serial_port.h"
-#include "hypervisor/kvm/vcpu_state.h"
-#include "hypervisor/kvm/vmm_options.h"
+#include "hypervisor/vmm/boot_parameters.h"
+#include "hypervisor/vmm/cmos_clock.h"
+#include "hypervisor/vmm/cpu_setup.h"
+#include "hypervisor/vmm/ioapic.h"
+#include "hypervisor/vmm/machine.h"
+#include "hypervisor/vmm/serial_port.h"
+#include "hypervisor/vmm/vcpu_state.h"
+#include "hypervisor/vmm_messages/vmm_options.h"
 #include "unikernel/abi.h"
 
 namespace cheshire {

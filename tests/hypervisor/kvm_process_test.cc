@@ -18,8 +18,8 @@
 #include <fstream>
 #include <map>
 
-#include "hypervisor/kvm/sandbox.h"
 #include "hypervisor/process/child_process.h"
+#include "hypervisor/vmm/sandbox.h"
 #include "tests/hypervisor/with_kvm.h"
 
 namespace cheshire {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <optional>
 
-#include "hypervisor/kvm/vhost_front_end.h"
+#include "hypervisor/vmm/vhost_front_end.h"
 
 namespace cheshire {
 namespace {

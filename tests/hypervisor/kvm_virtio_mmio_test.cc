@@ -6,7 +6,7 @@
 #include <optional>
 #include <random>
 
-#include "hypervisor/kvm/virtio_mmio.h"
+#include "hypervisor/vmm/virtio_mmio.h"
 
 namespace cheshire {
 namespace {

@@ -22,8 +22,8 @@
 #include <string_view>
 
 #include "handle.h"
-#include "hypervisor/kvm/vhost_message.h"
-#include "hypervisor/kvm/virtio_mmio.h"
+#include "hypervisor/vmm/vhost_message.h"
+#include "hypervisor/vmm/virtio_mmio.h"
 #include "tests/support/frame_builder.h"
 
 namespace cheshire {

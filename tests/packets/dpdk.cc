@@ -14,7 +14,7 @@
 #include <cstdlib>
 
 #include "check.h"
-#include "thread_sanitizer.h"
+#include "dataplane/port/thread_sanitizer.h"
 
 namespace cheshire::test {
 namespace {

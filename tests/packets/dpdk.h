@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/nic_port.h"
+#include "dataplane/port/nic_port.h"
 #include "tests/support/frame_builder.h"
 #include "tests/support/temporary_directory.h"
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "dataplane/eal.h"
+#include "dataplane/port/eal.h"
 
 namespace cheshire::test {
 namespace {

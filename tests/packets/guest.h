@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "dataplane/guest_port.h"
+#include "dataplane/port/guest_port.h"
 #include "tests/support/frame_builder.h"
 
 namespace cheshire::test {

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // New flows that nobody can take: by which rule, what the client sees, and that nothing stays behind.
-#include "dataplane/http_refusal.h"
+#include "dataplane/packet/http_refusal.h"
 #include "tests/packets/worker_test.h"
 
 namespace cheshire::test {

@@ -3,7 +3,7 @@
 
 // Two workers, the offload manager, and a NIC that takes rules for single flows but none for services: RSS leads every
 // flow to the queue that is not its owner's, until its owner has it pinned.
-#include "dataplane/flow_offload.h"
+#include "dataplane/offload/flow_offload.h"
 #include "tests/packets/worker_test.h"
 #include "tests/support/fake_flow_device.h"
 
@@ -22,7 +22,7 @@ class Pinned : public WorkerTest {
                            {kApi.index, kApi.vip.ip, be16(kApi.vip.port), 1}});
     tick();
   }
-  // What controlplane/offload_thread.h does every 10 ms.
+  // What dataplane/offload/offload_thread.h does every 10 ms.
   void tick() {
     PinRequest request;
     for (SpscRing<PinRequest>* ring : pin_requests()) {

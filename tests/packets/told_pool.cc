@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "check.h"
-#include "thread_sanitizer.h"
+#include "dataplane/port/thread_sanitizer.h"
 
 namespace cheshire::test {
 namespace {

@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/worker_group.h"
+#include "dataplane/worker/worker_group.h"
 #include "tests/packets/dpdk.h"
 #include "tests/packets/flow.h"
 #include "tests/packets/guest.h"

@@ -4,15 +4,15 @@
 // Three workers, each on a thread of its own, and the threads around them: this one is the clients, the control thread
 // and the vhost-user thread. Every client is answered whichever queue its packets come to, a port goes down under load,
 // and at the end each packet is accounted for. ./test runs it under the thread sanitizer, too, which does not see into
-// DPDK: where packets go through its rings it is told (include/thread_sanitizer.h, told_pool.h). So every report is one
+// DPDK: where packets go through its rings it is told (dataplane/port/thread_sanitizer.h, told_pool.h). So every report is one
 // to be read, and nothing is suppressed.
 #include <array>
 #include <map>
 #include <mutex>
 #include <thread>
 
-#include "controlplane/offload_thread.h"
-#include "dataplane/packet_bytes.h"
+#include "dataplane/offload/offload_thread.h"
+#include "dataplane/worker/packet_bytes.h"
 #include "naps.h"
 #include "tests/packets/told_pool.h"
 #include "tests/packets/worker_test.h"

@@ -3,7 +3,7 @@
 
 // Replay equality: the control loop under a random load, every decision traced to a file; the file's inputs
 // through the policies again give the same decisions, bit for bit. And what happens to a file that is damaged.
-#include "controlplane/replay.h"
+#include "controlplane/trace/replay.h"
 
 #include <gtest/gtest.h>
 

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/flow_offload.h"
-#include "flow_key.h"
+#include "dataplane/offload/flow_offload.h"
+#include "dataplane/packet/flow_key.h"
 
 namespace cheshire::test {
 

@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "check.h"
-#include "dataplane/flow_table.h"
+#include "dataplane/flow/flow_table.h"
 
 namespace cheshire::test {
 

@@ -10,7 +10,7 @@
 //
 // Lengths and checksums are optional fields: left empty, build() computes them. The headers are written and
 // the checksums summed here in the plainest way, without the code under test: a mistake in include/net.h or
-// dataplane/checksum.h does not hide in its own reflection.
+// dataplane/packet/checksum.h does not hide in its own reflection.
 #pragma once
 
 #include <cstddef>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "check.h"
-#include "dataplane/hold_queue.h"
+#include "dataplane/flow/hold_queue.h"
 
 namespace cheshire::test {
 

@@ -7,7 +7,7 @@
 #include <iomanip>
 #include <ostream>
 
-#include "dataplane/parse.h"
+#include "dataplane/packet/parse.h"
 #include "drop_reason.h"
 #include "net.h"
 

@@ -3,7 +3,7 @@
 
 // The limiter against a model of what it has to find: an instance with so many workers of so many
 // milliseconds, and as many clients as are let in.
-#include "dataplane/admission_limit.h"
+#include "dataplane/flow/admission_limit.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "dataplane/delivery_times.h"
+#include "dataplane/port/delivery_times.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "event_bell.h"
+#include "dataplane/worker/event_bell.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "dataplane/hold_queue.h"
+#include "dataplane/flow/hold_queue.h"
 
 #include <gtest/gtest.h>
 

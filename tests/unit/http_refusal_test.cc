@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "dataplane/http_refusal.h"
+#include "dataplane/packet/http_refusal.h"
 
 #include <gtest/gtest.h>
 

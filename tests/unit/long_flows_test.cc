@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "dataplane/long_flows.h"
+#include "dataplane/flow/long_flows.h"
 
 #include <gtest/gtest.h>
 

@@ -4,8 +4,8 @@
 // Every shape of frame that the parser accepts, and what it says about it.
 #include <gtest/gtest.h>
 
-#include "dataplane/parse.h"
-#include "dataplane/plain_segment.h"
+#include "dataplane/packet/parse.h"
+#include "dataplane/packet/plain_segment.h"
 #include "tests/support/exact_buffer.h"
 #include "tests/support/frame_builder.h"
 #include "tests/support/printing.h"

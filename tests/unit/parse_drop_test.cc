@@ -8,7 +8,7 @@
 #include <random>
 #include <set>
 
-#include "dataplane/parse.h"
+#include "dataplane/packet/parse.h"
 #include "tests/support/exact_buffer.h"
 #include "tests/support/frame_builder.h"
 #include "tests/support/printing.h"

@@ -3,7 +3,7 @@
 
 // siphash13() against a second implementation, written from the paper for any rounds and any input, which
 // itself is held against the paper's vector.
-#include "dataplane/siphash.h"
+#include "dataplane/packet/siphash.h"
 
 #include <gtest/gtest.h>
 

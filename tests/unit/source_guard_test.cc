@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "dataplane/source_guard.h"
+#include "dataplane/flow/source_guard.h"
 
 #include <gtest/gtest.h>
 

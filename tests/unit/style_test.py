@@ -25,11 +25,11 @@ LINES_MAX = 400
 ATOMIC_ALLOWED = {
     'include/counter.h': 'single-writer counter',
     'include/doorbell.h': 'wakes a thread that naps',
-    'include/event_bell.h': 'wakes a thread that sleeps on descriptors',
+    'dataplane/worker/event_bell.h': 'wakes a thread that sleeps on descriptors',
     'include/published.h': 'published immutable table',
     'include/spsc_ring.h': 'single-producer single-consumer ring',
     'tests/hypervisor/vhost_peer.cc': 'rings shared with a guest, in another process',
-    'hypervisor/kvm/vm.h': 'the ring of coalesced writes, shared with the kernel, not with another thread',
+    'hypervisor/vmm/vm.h': 'the ring of coalesced writes, shared with the kernel, not with another thread',
     'unikernel/virtqueue.h': 'rings shared with a device (virtio 1.1 2.6), not with another thread',
 }
 

@@ -11,8 +11,8 @@
 #include <type_traits>
 
 #include "be.h"
+#include "dataplane/packet/flow_key.h"
 #include "drop_reason.h"
-#include "flow_key.h"
 #include "units.h"
 
 namespace cheshire {
