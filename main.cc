@@ -3,8 +3,6 @@
 
 // cheshired: the daemon. main() is the order of its life.
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -35,6 +33,7 @@
 #include "hypervisor/fake/fake_driver.h"
 #include "hypervisor/kvm/kvm_driver.h"
 #include "hypervisor/qemu/qemu_driver.h"
+#include "log.h"
 #include "naps.h"
 
 namespace cheshire {
@@ -49,16 +48,8 @@ constexpr uint64_t kNobodyTickFactor = 200;
 constexpr uint64_t kShutdownMaxNs = 5 * kNsPerSecond;
 
 int start_failed(const Error& error) {
-  spdlog::critical("{}", error.what);
+  log::critical("{}", error.what);
   return kExitStartFailed;
-}
-
-void start_logging(const Config& config) {
-  auto logger = spdlog::stderr_logger_mt("cheshired");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%f %L %n: %v");
-  logger->set_level(spdlog::level::from_str(config.log_level));
-  logger->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(logger);
 }
 
 // Signals are read like any other event, by the control thread. Blocked before any other thread exists.
@@ -85,7 +76,7 @@ void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("cannot raise the limit of open files");
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("cannot raise the limit of open files");
 }
 
 using Drivers = std::map<DriverKind, std::unique_ptr<Driver>>;
@@ -117,7 +108,7 @@ Result<std::unique_ptr<Driver>> start_driver(const Config& config, DriverKind ki
   auto kvm = KvmDriver::create(std::move(options));
   if (kvm) return std::unique_ptr<Driver>(std::move(kvm).value());
   if (kind == DriverKind::kKvm) return kvm.error();
-  spdlog::info("driver: auto: qemu, because kvm is not to be had: {}", kvm.error().what);
+  log::info("driver: auto: qemu, because kvm is not to be had: {}", kvm.error().what);
   return start_qemu(config, kind);
 }
 
@@ -168,18 +159,18 @@ void run_control(ControlLoop& control, const Operator& from, const LoadBoard& bo
     if (ns > bound_ns && !control.all_gone()) ns = bound_ns;
     if (ns != 0) nap_or_be_woken(ns);
   }
-  spdlog::info("ending: every instance is stopped, open flows are reset");
+  log::info("ending: every instance is stopped, open flows are reset");
   control.begin_shutdown();
   const uint64_t deadline_ns = monotonic_ns() + kShutdownMaxNs;
   while (!control.all_gone() && monotonic_ns() < deadline_ns) {
     control.tick(monotonic_ns());
     nap(control.config().control.tick_ns);
   }
-  if (!control.all_gone()) spdlog::warn("some instances did not end in time and are killed");
+  if (!control.all_gone()) log::warn("some instances did not end in time and are killed");
 }
 
 int run(const Config& config, const std::string& config_path) {
-  start_logging(config);
+  log::start("cheshired", config.log_level);
   auto signals = take_signals();
   if (!signals) return start_failed(signals.error());
   const std::string directory = config.runtime_dir + "/" + config.name;
@@ -206,7 +197,7 @@ int run(const Config& config, const std::string& config_path) {
                              .workers = config.workers(),
                              .wakes = config.worker.idle_sleep_ns != 0});
   if (!nic) return start_failed(nic.error());
-  spdlog::info("nic {}: {}", config.nic.device, nic.value().description());
+  log::info("nic {}: {}", config.nic.device, nic.value().description());
 
   const size_t slots = config.slots();
   LoadBoard board(slots, config.services_made(), config.workers());
@@ -283,8 +274,8 @@ int run(const Config& config, const std::string& config_path) {
     eal.value().join();
     return start_failed(result.error());
   }
-  for (const auto& [kind, driver] : drivers.value()) spdlog::info("driver {}", driver->description());
-  spdlog::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
+  for (const auto& [kind, driver] : drivers.value()) log::info("driver {}", driver->description());
+  log::info("ready: {} services, up to {} instances", config.services.size(), config.instances_most());
   run_control(
       control, {mailbox.value().get(), socket.value().get()}, board, signals.value(),
       [&](uint64_t longest_ns) { doorbell.sleep(longest_ns, [&] { return workers->has_load_records(); }); });
@@ -299,7 +290,7 @@ int run(const Config& config, const std::string& config_path) {
   vhost.value().reset();
   workers.reset();
   remove_runtime_dir(directory);
-  spdlog::info("ended");
+  log::info("ended");
   return 0;
 }
 

@@ -7,8 +7,6 @@
 //   cold     nothing is there: process, VM, boot
 //   shell    a prepared VM that has not run one instruction
 //   standby  a booted VM whose vCPU is paused
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "bench/boot_bench_runs.h"
 #include "hypervisor/kvm/kvm_driver.h"
 #include "hypervisor/qemu/qemu_driver.h"
+#include "log.h"
 #include "tests/support/temporary_directory.h"
 
 namespace cheshire {
@@ -120,8 +119,7 @@ BenchResult run_all(const Options& options, BootBenchDataPlane& plane) {
 }
 
 int run(Options options) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("boot_bench"));
-  spdlog::set_level(spdlog::level::warn);
+  log::start("boot_bench", "warning");
   if (options.kernel.empty()) options.kernel = default_kernel();
   const TemporaryDirectory directory;
   BenchResult result;

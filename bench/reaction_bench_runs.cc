@@ -3,7 +3,6 @@
 
 #include "bench/reaction_bench_runs.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <x86intrin.h>
 
@@ -17,6 +16,7 @@
 #include "controlplane/control_loop.h"
 #include "counter.h"
 #include "doorbell.h"
+#include "log.h"
 
 namespace cheshire::bench {
 namespace {
@@ -74,7 +74,7 @@ struct Stage {
                          .connected = [](SlotIndex) { return false; },
                          .vhost_socket = [](SlotIndex) { return std::string("/none"); },
                          .trace = &trace}) {
-    spdlog::set_level(spdlog::level::off);
+    log::set_level("off");
   }
   bool tick(uint64_t now_ns) {
     const bool busy = control.tick(now_ns);

@@ -6,7 +6,6 @@
 //
 // An instance that is `retiring` is draining and does not come back: it is not called back when its service
 // grows, and is not kept on standby. Reasons: the operator said so, its service is gone, its image changed.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -14,6 +13,7 @@
 #include "controlplane/commands/scale_command.h"
 #include "controlplane/config/config_values.h"
 #include "controlplane/control_loop.h"
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -33,10 +33,10 @@ CommandAnswer ControlLoop::execute(const ControlCommand& command, uint64_t now_n
       shutting_down_ ? Error{ErrorCode::kUnavailable, "the daemon is ending"} : obey(command, now_ns);
   if (done.ok()) {
     answer.done = std::move(done).value();
-    if (command.kind != CommandKind::kScaleGet) spdlog::info("command: {}", answer.done);
+    if (command.kind != CommandKind::kScaleGet) log::info("command: {}", answer.done);
   } else {
     answer.error = done.error();
-    spdlog::warn("command refused: {}", answer.error->what);
+    log::warn("command refused: {}", answer.error->what);
   }
   answer.config = config_;
   return answer;
@@ -99,7 +99,7 @@ Result<std::string> ControlLoop::reload(const Config& file) {
   if (!next.ok()) return next.error();
   std::string done = "reloaded; " + describe_change(*config_, next.value());
   if (next.value().log_level != config_->log_level) {
-    spdlog::set_level(spdlog::level::from_str(next.value().log_level));
+    log::set_level(next.value().log_level);
   }
   file_config_ = std::make_shared<const Config>(file);
   adopt(std::move(next).value());
@@ -219,7 +219,7 @@ void ControlLoop::wind_down(ServiceIndex index, uint64_t now_ns) {
   slots_settled_ = false;
   const bool waits = links_.board->service(index).held_syns.get() != 0;
   if (!services_[index.value].instances.empty() || waits) return;
-  spdlog::info("{}: removed", config.name);
+  log::info("{}: removed", config.name);
   Config next = *config_;
   next.services[index.value] = ServiceConfig{.removed = true, .instances_max = 0};
   services_[index.value] = Service{};
@@ -258,7 +258,7 @@ void ControlLoop::replace_outdated(ServiceIndex index, uint64_t now_ns) {
   if (Instance* slot = free_slot(index)) {
     begin(*slot, InstanceState::kBooting, now_ns);
     slot->replaces = true;
-    spdlog::info("{}: boot ordered, to replace one of the old image", name_of(*slot));
+    log::info("{}: boot ordered, to replace one of the old image", name_of(*slot));
   } else if (Instance* old = making_room ? nullptr : victim_of(index, outdated)) {
     retire(*old, now_ns);
   }

@@ -3,12 +3,11 @@
 
 #include "controlplane/control_loop.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "check.h"
 #include "controlplane/fleet/table_builder.h"
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -230,10 +229,10 @@ void ControlLoop::fail(Instance& instance, const std::string& why, uint64_t now_
   if (young) service.backoff.failed(now_ns);
   if (instance.ready_ns == 0) ++service.status.boots_failed;
   instance.failed = true;
-  spdlog::warn("{}: failed: {}{}", name_of(instance), why,
-               service.backoff.failures() >= BootBackoff::kFailuresBeforeRefusing
-                   ? "; boots fail again and again, new connections are refused for a while"
-                   : "");
+  log::warn("{}: failed: {}{}", name_of(instance), why,
+            service.backoff.failures() >= BootBackoff::kFailuresBeforeRefusing
+                ? "; boots fail again and again, new connections are refused for a while"
+                : "");
   leave(instance);
 }
 
@@ -274,7 +273,7 @@ void ControlLoop::progress_departures() {
     }
     if (instance.state == InstanceState::kStopping && instance.process_gone &&
         !links_.connected(instance.id.slot)) {
-      spdlog::info("{}: gone", name_of(instance));
+      log::info("{}: gone", name_of(instance));
       instance.state = InstanceState::kAbsent;
       instance.sweeps_due = links_.board->worker(config_->worker_of(instance.service)).sweeps_begun.get();
       instance.pid = 0;

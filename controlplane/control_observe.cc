@@ -2,11 +2,11 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Observe: what the load board says about each instance, and the steps that follow from it alone.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "controlplane/control_loop.h"
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -86,8 +86,8 @@ void ControlLoop::became_active(Instance& instance, uint64_t now_ns) {
   instance.busy_ns = now_ns;
   instance.moved_ns = now_ns;
   record_cold_start(instance);
-  spdlog::info("{}: ready {:.2f} ms after its boot order", name_of(instance),
-               ns_to_ms(now_ns - instance.ordered_ns));
+  log::info("{}: ready {:.2f} ms after its boot order", name_of(instance),
+            ns_to_ms(now_ns - instance.ordered_ns));
 }
 
 void ControlLoop::observe_draining(Instance& instance, uint64_t now_ns) {
@@ -102,7 +102,7 @@ void ControlLoop::observe_draining(Instance& instance, uint64_t now_ns) {
     return standby_wanted(instance) ? begin_pause(instance) : leave(instance);
   }
   if (now_ns - instance.drain_began_ns >= config_of(instance).drain_deadline_ns) {
-    spdlog::warn("{}: drain deadline passed, {} flows are reset", name_of(instance), load.in_flight.get());
+    log::warn("{}: drain deadline passed, {} flows are reset", name_of(instance), load.in_flight.get());
     leave(instance);
   }
 }

@@ -3,12 +3,12 @@
 
 // Act: from a wanted size to orders, always by the fastest tier there is, and the pools that keep tiers
 // ready.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "controlplane/config/command_line.h"
 #include "controlplane/control_loop.h"
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -37,8 +37,8 @@ void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
   // What is being prepared, warmed or paused comes in time for the next client, not for this one.
   each(InstanceState::kAbsent, [&](Instance& instance) {
     begin(instance, InstanceState::kBooting, now_ns);
-    spdlog::info("{}: boot ordered ({} SYNs wait)", name_of(instance),
-                 links_.board->service(index).waiting_syns.get());
+    log::info("{}: boot ordered ({} SYNs wait)", name_of(instance),
+              links_.board->service(index).waiting_syns.get());
   });
 }
 
@@ -110,7 +110,7 @@ void ControlLoop::start_shell(Instance& instance, InstanceState state, uint64_t 
   instance.busy_ns = now_ns;
   change_table(instance);
   runs_.push_back(instance.id);
-  if (state == InstanceState::kBooting) spdlog::info("{}: shell started", name_of(instance));
+  if (state == InstanceState::kBooting) log::info("{}: shell started", name_of(instance));
 }
 
 void ControlLoop::resume(Instance& instance, uint64_t now_ns) {
@@ -122,7 +122,7 @@ void ControlLoop::resume(Instance& instance, uint64_t now_ns) {
   instance.moved_ns = now_ns;
   change_table(instance);
   runs_.push_back(instance.id);
-  spdlog::info("{}: resumed", name_of(instance));
+  log::info("{}: resumed", name_of(instance));
 }
 
 void ControlLoop::call_back(Instance& instance, uint64_t now_ns) {
@@ -130,7 +130,7 @@ void ControlLoop::call_back(Instance& instance, uint64_t now_ns) {
   instance.ordered_ns = now_ns;
   instance.busy_ns = now_ns;
   change_table(instance);
-  spdlog::info("{}: called back from draining", name_of(instance));
+  log::info("{}: called back from draining", name_of(instance));
 }
 
 void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
@@ -139,10 +139,10 @@ void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
   instance.empty_since_ns = 0;
   change_table(instance);
   if (const uint64_t flows = load_of(instance).in_flight.get(); flows != 0) {
-    spdlog::info("{}: draining, {} flows are open", name_of(instance), flows);
+    log::info("{}: draining, {} flows are open", name_of(instance), flows);
   } else {
-    spdlog::info("{}: draining after {:.0f} ms without a flow", name_of(instance),
-                 ns_to_ms(now_ns - instance.busy_ns));
+    log::info("{}: draining after {:.0f} ms without a flow", name_of(instance),
+              ns_to_ms(now_ns - instance.busy_ns));
   }
 }
 
@@ -168,7 +168,7 @@ void ControlLoop::pause_quiet(ServiceIndex index, uint64_t now_ns) {
   uint32_t size = count(index, [](const Instance& instance) { return instance.counts(); });
   for (Instance& instance : instances_of(index)) {
     if (size <= min || !is_pausable(instance, now_ns)) continue;
-    spdlog::info("{}: paused with {} quiet flows", name_of(instance), load_of(instance).in_flight.get());
+    log::info("{}: paused with {} quiet flows", name_of(instance), load_of(instance).in_flight.get());
     begin_pause(instance);
     --size;
   }

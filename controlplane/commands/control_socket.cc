@@ -4,7 +4,6 @@
 #include "controlplane/commands/control_socket.h"
 
 #include <poll.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include "controlplane/commands/command_json.h"
 #include "controlplane/config/config_yaml.h"
 #include "controlplane/policy/policy_lint.h"
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -226,7 +226,7 @@ Result<ControlCommand> ControlSocket::load_file(ControlCommand command, std::str
   std::string problems = format_problems(loaded.problems);
   if (!problems.empty()) problems.pop_back();
   if (!loaded.ok()) return Error{ErrorCode::kInvalidArgument, "nothing was changed:\n" + problems};
-  if (!problems.empty()) spdlog::warn("reload: {}", problems);
+  if (!problems.empty()) log::warn("reload: {}", problems);
   *warning = std::move(problems);
   command.file = std::make_shared<const Config>(std::move(*loaded.config));
   return command;
@@ -236,9 +236,9 @@ void ControlSocket::reload_by_signal() {
   reloads_begun_ = reloads_wanted_.observe();
   std::string warning;  // it is in the log
   Result<ControlCommand> command = load_file({.kind = CommandKind::kReload}, &warning);
-  if (!command.ok()) return spdlog::error("reload: {}", command.error().what);
+  if (!command.ok()) return log::error("reload: {}", command.error().what);
   if (!options_.mailbox->post({kSignalTicket, std::move(command).value()})) {
-    spdlog::error("reload: too many commands are under way; try again");
+    log::error("reload: too many commands are under way; try again");
   }
 }
 

@@ -4,7 +4,6 @@
 #include "controlplane/trace/decision_trace.h"
 
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -14,6 +13,8 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -123,8 +124,8 @@ void DecisionTrace::run_writer() {
 
 void DecisionTrace::write_out(const std::vector<std::byte>& bytes, const std::vector<TraceRules>& rules) {
   if (written_ != 0 && written_ + bytes.size() > max_bytes_ && !open_file(rules)) {
-    spdlog::error("control.trace: cannot begin {} anew: {}; decisions are kept in memory only", path_,
-                  std::strerror(errno));
+    log::error("control.trace: cannot begin {} anew: {}; decisions are kept in memory only", path_,
+               std::strerror(errno));
   }
   if (file_.valid()) write_all(bytes.data(), bytes.size());
 }
@@ -147,7 +148,7 @@ void DecisionTrace::write_all(const void* bytes, size_t size) {
     const ssize_t wrote = ::write(file_.get(), at, size);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) {
-      if (!complained_) spdlog::error("control.trace: cannot write {}: {}", path_, std::strerror(errno));
+      if (!complained_) log::error("control.trace: cannot write {}: {}", path_, std::strerror(errno));
       complained_ = true;
       return;
     }

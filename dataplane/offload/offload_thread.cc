@@ -4,10 +4,11 @@
 #include "dataplane/offload/offload_thread.h"
 
 #include <pthread.h>
-#include <spdlog/spdlog.h>
 #include <time.h>
 
 #include <utility>
+
+#include "log.h"
 
 namespace cheshire {
 
@@ -58,7 +59,7 @@ void OffloadThread::turn(FlowOffload& offload) {
     for (size_t i = 0; i < kPinRequestsMax && ring->pop(request); ++i) offload.pin(request);
   }
   offload.tick(monotonic_ns());
-  for (const std::string& line : offload.take_news()) spdlog::info("flow offload: {}", line);
+  for (const std::string& line : offload.take_news()) log::info("flow offload: {}", line);
   board_.show(offload.status());
 }
 

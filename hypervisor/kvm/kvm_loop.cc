@@ -5,13 +5,14 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -60,7 +61,7 @@ void KvmLoop::settle_on_cpus() const {
     if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
   }
   if (sched_setaffinity(0, sizeof set, &set) < 0) {
-    spdlog::warn("kvm: cannot run on the CPUs that were chosen for it: {}", std::strerror(errno));
+    log::warn("kvm: cannot run on the CPUs that were chosen for it: {}", std::strerror(errno));
   }
 }
 
@@ -69,7 +70,7 @@ void KvmLoop::start_zygote() {
   --zygotes_left_;
   Result<ZygoteLink> zygote = ZygoteLink::start(options_.program);
   if (zygote) return void(zygote_.emplace(std::move(zygote).value()));
-  spdlog::warn("kvm: no zygote, VMs start more slowly: {}", zygote.error().what);
+  log::warn("kvm: no zygote, VMs start more slowly: {}", zygote.error().what);
 }
 
 // By the zygote; should that fail, by a new one the next time, and this time without.
@@ -78,7 +79,7 @@ Result<std::unique_ptr<KvmVm>> KvmLoop::start_vm(const StartOrder& order) {
   if (zygote_) {
     Result<std::unique_ptr<KvmVm>> vm = KvmVm::start(order.boot, options_.program, &*zygote_, order.run);
     if (vm) return vm;
-    spdlog::warn("kvm: {}", vm.error().what);
+    log::warn("kvm: {}", vm.error().what);
     zygote_.reset();
   }
   return KvmVm::start(order.boot, options_.program, nullptr, order.run);

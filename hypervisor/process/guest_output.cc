@@ -3,11 +3,10 @@
 
 #include "hypervisor/process/guest_output.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <cctype>
 
+#include "log.h"
 #include "units.h"
 
 namespace cheshire {
@@ -43,8 +42,8 @@ void SerialLog::feed(std::string_view bytes, uint64_t now_ns) {
 void SerialLog::finish(uint64_t now_ns) {
   lines_.finish([&](std::string_view line, bool) { on_line(line, now_ns); });
   if (lines_not_logged_ > 0) {
-    spdlog::debug("{} serial: {} lines were not logged (limit {} a second)", instance_, lines_not_logged_,
-                  kLinesPerSecondMax);
+    log::debug("{} serial: {} lines were not logged (limit {} a second)", instance_, lines_not_logged_,
+               kLinesPerSecondMax);
   }
 }
 
@@ -59,7 +58,7 @@ void SerialLog::on_line(std::string_view line, uint64_t now_ns) {
     ++lines_not_logged_;
     return;
   }
-  spdlog::debug("{} serial: {}", instance_, last_line_);
+  log::debug("{} serial: {}", instance_, last_line_);
 }
 
 void LastWords::feed(std::string_view bytes) {

@@ -5,13 +5,14 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "log.h"
 
 namespace cheshire {
 namespace {
@@ -68,7 +69,7 @@ void QemuLoop::settle_on_cpus() const {
     if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
   }
   if (sched_setaffinity(0, sizeof set, &set) < 0) {
-    spdlog::warn("qemu: cannot run on the CPUs that were chosen for it: {}", std::strerror(errno));
+    log::warn("qemu: cannot run on the CPUs that were chosen for it: {}", std::strerror(errno));
   }
 }
 
@@ -216,7 +217,7 @@ void QemuLoop::advance_probe(uint64_t now_ns) {
   probe_->on_turn(now_ns);
   if (shutting_down_ || verdict_ || !probe_->verdict()) return;
   verdict_ = probe_->verdict();
-  spdlog::info("{}", describe());
+  log::info("{}", describe());
   for (StartOrder& order : std::exchange(waiting_, {})) start(std::move(order), now_ns);
 }
 

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "log.h"
 #include "tests/support/temporary_directory.h"
 
 namespace cheshire {
@@ -25,7 +25,7 @@ constexpr uint64_t kLongNs = 5 * kNsPerSecond;  // what is waited for comes much
 class ControlSocketTest : public ::testing::Test {
  protected:
   void start(uint64_t idle_ns = 60 * kNsPerSecond, uint64_t slow_ns = 60 * kNsPerSecond) {
-    spdlog::set_level(spdlog::level::off);
+    log::set_level("off");
     mailbox_ = std::move(CommandMailbox::create()).value();
     auto socket = ControlSocket::start({.path = directory_.path("control.sock"),
                                         .config_path = directory_.path("none.yaml"),

@@ -3,9 +3,9 @@
 
 #include "tests/controlplane/control_stage.h"
 
-#include <spdlog/spdlog.h>
-
 #include <gtest/gtest.h>
+
+#include "log.h"
 
 namespace cheshire::test {
 
@@ -54,7 +54,7 @@ ControlStage::ControlStage(Config config, const std::string& trace_file)
       board_(config_.slots(), config_.services_made(), config_.workers()),
       steering_(std::make_unique<Published<SteeringTable>>(config_.workers())),
       slots_(config_.slots()) {
-  spdlog::set_level(spdlog::level::off);
+  log::set_level("off");
   if (!trace_file.empty()) {
     EXPECT_TRUE(trace_.write_to(trace_file, kGiB).ok());
   }

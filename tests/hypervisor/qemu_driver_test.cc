@@ -6,13 +6,13 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spdlog/spdlog.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "hypervisor/process/child_process.h"
+#include "log.h"
 #include "tests/hypervisor/vhost_stub.h"
 #include "tests/hypervisor/with_qemu.h"
 
