@@ -69,8 +69,11 @@ void KvmLoop::start_zygote() {
   if (zygotes_left_ == 0) return;
   --zygotes_left_;
   Result<ZygoteLink> zygote = ZygoteLink::start(options_.program);
-  if (zygote) return void(zygote_.emplace(std::move(zygote).value()));
-  log::warn("kvm: no zygote, VMs start more slowly: {}", zygote.error().what);
+  if (zygote) {
+    zygote_.emplace(std::move(zygote).value());
+  } else {
+    log::warn("kvm: no zygote, VMs start more slowly: {}", zygote.error().what);
+  }
 }
 
 // By the zygote; should that fail, by a new one the next time, and this time without.
