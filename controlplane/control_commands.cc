@@ -234,7 +234,6 @@ void ControlLoop::wind_down(ServiceIndex index, uint64_t now_ns) {
 void ControlLoop::replace_outdated(ServiceIndex index, uint64_t now_ns) {
   Service& service = services_[index.value];
   const auto outdated = [&](const Instance& instance) { return instance.revision != service.revision; };
-  bool any = false;
   bool succession = false;   // a successor boots
   bool making_room = false;  // an old one goes, and leaves its slot
   for (Instance& instance : instances_of(index)) {
@@ -247,13 +246,13 @@ void ControlLoop::replace_outdated(ServiceIndex index, uint64_t now_ns) {
       instance.replaces = false;
       if (instance.state != InstanceState::kActive) continue;  // it failed
       if (Instance* old = victim_of(index, outdated)) retire(*old, now_ns);
-    } else if (instance.counts()) {
-      any = true;
-    } else if (instance.state != InstanceState::kAbsent) {
+    } else if (!instance.counts() && instance.state != InstanceState::kAbsent) {
       making_room |= instance.state != InstanceState::kStandby;
       if (!instance.retiring || instance.state == InstanceState::kStandby) retire(instance, now_ns);
     }
   }
+  // Counted only now: the last of them may just have been retired.
+  const bool any = count(index, [&](const Instance& one) { return outdated(one) && one.counts(); }) != 0;
   if (!any || succession || !service.backoff.may_try(now_ns)) return;
   if (Instance* slot = free_slot(index)) {
     begin(*slot, InstanceState::kBooting, now_ns);

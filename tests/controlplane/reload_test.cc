@@ -194,6 +194,20 @@ TEST(ReloadImage, one_successor_at_a_time_boots_before_an_old_one_drains) {
   EXPECT_EQ(active, 3U) << stage.states();
 }
 
+TEST(ReloadImage, the_last_old_one_has_one_successor) {
+  ControlStage stage(file_of_one());
+  has_served(stage);
+  stage.has_flows(0, 1);
+  static_cast<void>(told(stage, reload_of(other_image(file_of_one()))));
+  stage.tick();
+  ASSERT_EQ(stage.states(), "active booting absent absent absent absent");
+  stage.advance(kBootNs);
+  stage.answers_a_probe(1);
+  stage.advance(kNsPerMs);
+  EXPECT_EQ(stage.states(), "draining active absent absent absent absent");
+  EXPECT_EQ(stage.driver().boots().size(), 2U);
+}
+
 TEST(ReloadImage, without_a_free_slot_the_old_one_goes_first_and_still_serves) {
   ControlStage stage(with_spare(one_service(only_one()), 0));
   has_served(stage);
