@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "hypervisor/process/child_process.h"
-#include "hypervisor/vmm/kvm_api.h"
+#include "hypervisor/kvm_api/kvm_api.h"
 #include "hypervisor/vmm/vm.h"
 #include "units.h"
 

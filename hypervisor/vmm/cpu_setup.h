@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "hypervisor/vmm/elf_image.h"
-#include "hypervisor/vmm/kvm_api.h"
+#include "hypervisor/kvm_api/kvm_api.h"
 
 namespace cheshire {
 

@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "hypervisor/vmm/kvm_api.h"
+#include "hypervisor/kvm_api/kvm_api.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;

@@ -16,7 +16,7 @@
 #include "handle.h"
 #include "hypervisor/vmm/elf_image.h"
 #include "hypervisor/vmm/guest_memory.h"
-#include "hypervisor/vmm/kvm_api.h"
+#include "hypervisor/kvm_api/kvm_api.h"
 #include "result.h"
 
 namespace cheshire {
