@@ -18,6 +18,7 @@
 #include <string>
 
 #include "bench/guest_steps_net.h"
+#include "hypervisor/kvm_api/cpuid_table.h"
 #include "hypervisor/vmm/boot_parameters.h"
 #include "hypervisor/vmm/machine.h"
 #include "hypervisor/vmm/virtio_mmio.h"

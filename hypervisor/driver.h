@@ -28,6 +28,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "hypervisor/vm_exit.h"
 #include "ids.h"
 #include "net.h"
 
@@ -55,10 +56,6 @@ struct DriverEvent {
   int32_t pid = 0;        // kSpawned: of the VM's process, 0 where there is none
   std::string reason;     // kExited: "stopped", "killed by signal 9", "qemu: could not open …"
 };
-
-// Why a vCPU left the guest, as far as a driver can tell.
-enum class VmExit : uint8_t { kPort, kMmio, kIdle, kInterrupted, kOther };
-inline constexpr size_t kVmExits = 5;
 
 // What an instance has used. A few tens of milliseconds old at the most while it runs.
 struct VmUsage {

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "hypervisor/process/child_process.h"
+#include "hypervisor/kvm_api/cpuid_table.h"
 #include "hypervisor/kvm_api/kvm_api.h"
-#include "hypervisor/vmm/vm.h"
 #include "units.h"
 
 namespace cheshire {

@@ -10,12 +10,10 @@
 
 #include "hypervisor/vmm/elf_image.h"
 #include "hypervisor/vmm/guest_memory.h"
+#include "hypervisor/vmm_messages/vmm_options.h"
 #include "result.h"
 
 namespace cheshire {
-
-// How a guest that knows the idle port is to wait (unikernel/abi.h).
-enum class IdleMethod : uint8_t { kPort, kHalt };
 
 // The user's words, then "virtio_mmio.device=512@0xfeb00000:5", then for our own images "grin.idle=…" unless
 // the user chose it. What follows " -- " belongs to the application and stays last.

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 
+#include "hypervisor/vm_exit.h"
 #include "hypervisor/vmm_messages/control_message.h"
 #include "units.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// `cheshire-vmm --check`: the built-in guest of kvm_check.h.
+// `cheshire-vmm --check`: the built-in guest.
 #include "hypervisor/vmm/self_check.h"
 
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <array>
 #include <cstring>
 
+#include "hypervisor/kvm_api/cpuid_table.h"
 #include "hypervisor/vmm/boot_parameters.h"
 #include "hypervisor/vmm/cpu_setup.h"
 #include "hypervisor/vmm/machine.h"

@@ -11,23 +11,15 @@
 #include <vector>
 
 #include "check.h"
+#include "hypervisor/kvm_api/cpuid_table.h"
 #include "hypervisor/vmm/cpu_setup.h"
 #include "hypervisor/vmm/machine.h"
 
 namespace cheshire {
 namespace {
 
-constexpr size_t kCpuidEntriesMax = 256;
-
-// kvm_cpuid2 and kvm_irq_routing with their entries in one piece, as the kernel wants them. C++ has no words
-// for an array without a length inside of another struct.
-struct CpuidTable {
-  uint32_t count = 0;
-  uint32_t padding = 0;
-  std::array<kvm_cpuid_entry2, kCpuidEntriesMax> entries;
-};
-static_assert(offsetof(CpuidTable, entries) == sizeof(kvm_cpuid2));
-
+// kvm_irq_routing with its entry in one piece, as the kernel wants it. C++ has no words for an array without a
+// length inside of another struct.
 struct OneRoute {
   uint32_t count = 0;
   uint32_t flags = 0;
@@ -50,13 +42,6 @@ Result<void> make_chips(int vm, InterruptChips chips) {
 }
 
 }  // namespace
-
-Result<std::vector<kvm_cpuid_entry2>> supported_cpuid(int kvm) {
-  CpuidTable table;
-  table.count = kCpuidEntriesMax;
-  if (kvm_call(kvm, KVM_GET_SUPPORTED_CPUID, &table) != 0) return kvm_error("KVM_GET_SUPPORTED_CPUID");
-  return std::vector(table.entries.begin(), table.entries.begin() + table.count);
-}
 
 Result<Vm> Vm::create(int kvm, const GuestMemory& memory, InterruptChips chips) {
   Vm vm{UniqueFd(kvm_call(kvm, KVM_CREATE_VM, 0))};

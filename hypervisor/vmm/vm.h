@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "handle.h"
+#include "hypervisor/kvm_api/kvm_api.h"
 #include "hypervisor/vmm/elf_image.h"
 #include "hypervisor/vmm/guest_memory.h"
-#include "hypervisor/kvm_api/kvm_api.h"
 #include "result.h"
 
 namespace cheshire {
@@ -31,9 +31,6 @@ struct MsiMessage {
   uint32_t address = 0;
   uint32_t data = 0;
 };
-
-// KVM_GET_SUPPORTED_CPUID: 350 us on the development machine.
-[[nodiscard]] Result<std::vector<kvm_cpuid_entry2>> supported_cpuid(int kvm);
 
 class Vm {
  public:

@@ -16,6 +16,7 @@
 #include <ctime>
 #include <vector>
 
+#include "hypervisor/kvm_api/cpuid_table.h"
 #include "hypervisor/vmm/boot_parameters.h"
 #include "hypervisor/vmm/machine.h"
 

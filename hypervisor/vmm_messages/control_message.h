@@ -11,7 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "hypervisor/driver.h"
+#include "hypervisor/vm_exit.h"
 
 namespace cheshire {
 

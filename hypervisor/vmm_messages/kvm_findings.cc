@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
+#include "hypervisor/vmm_messages/kvm_findings.h"
+
 #include <array>
 #include <cstdio>
-
-#include "hypervisor/kvm/kvm_check.h"
 
 namespace cheshire {
 namespace {

@@ -9,11 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "hypervisor/vmm/boot_parameters.h"
 #include "net.h"
 #include "result.h"
 
 namespace cheshire {
+
+// How a guest that knows the idle port is to wait (unikernel/abi.h).
+enum class IdleMethod : uint8_t { kPort, kHalt };
 
 struct VmmOptions {
   std::string name = "guest";
@@ -27,8 +29,9 @@ struct VmmOptions {
   IdleMethod idle = IdleMethod::kHalt;
   int control_fd = -1;  // -1: run at once, and tell the reason of the end on standard error
   int kvm_fd = -1;      // an open /dev/kvm; -1: open it
-  int cpuid_fd =
-      -1;  // a file of kvm_cpuid_entry2 as KVM_GET_SUPPORTED_CPUID gave them; -1: ask (350 us here)
+  // A file of kvm_cpuid_entry2 as KVM_GET_SUPPORTED_CPUID gave them; -1: ask, which takes 350 us on the
+  // development machine.
+  int cpuid_fd = -1;
 };
 
 // Without the program's own name.

@@ -7,7 +7,6 @@
 
 #include <array>
 
-#include "hypervisor/kvm/kvm_check.h"
 #include "hypervisor/vmm/boot_parameters.h"
 #include "hypervisor/vmm/cmos_clock.h"
 #include "hypervisor/vmm/cpu_setup.h"
@@ -15,6 +14,7 @@
 #include "hypervisor/vmm/machine.h"
 #include "hypervisor/vmm/serial_port.h"
 #include "hypervisor/vmm/vcpu_state.h"
+#include "hypervisor/vmm_messages/kvm_findings.h"
 #include "hypervisor/vmm_messages/vmm_options.h"
 #include "unikernel/abi.h"
 

@@ -15,6 +15,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import include_order  # noqa: E402  (the path comes first)
 from tracked_files import TOP, tracked_files  # noqa: E402  (the path comes first)
 
 SOURCE_SUFFIXES = ('.cc', '.h', '.S', '.ld', '.py', '.sh', '.lua', '.build', 'meson_options.txt')
@@ -103,7 +104,7 @@ def nothing_is_left_to_do(path, text):
 
 
 RULES = [has_licence, data_plane_keeps_its_rules, nothing_is_volatile, atomics_stay_in_their_files,
-         white_space_is_plain, fits_into_its_length, nothing_is_left_to_do]
+         white_space_is_plain, fits_into_its_length, nothing_is_left_to_do, include_order.includes_keep_the_order]
 
 
 def is_source(path):
@@ -133,6 +134,17 @@ class Style(unittest.TestCase):
         for path in [*ATOMIC_ALLOWED, *LONG_ALLOWED, *WHITE_SPACE_ALLOWED]:
             self.assertTrue((TOP / path).is_file(), path)
 
+    def test_every_folder_has_its_place_in_the_order_of_includes(self):
+        for path in tracked_files():
+            if path.endswith(CPP_SUFFIXES):
+                self.assertTrue(include_order.has_a_row(path), path)
+
+    def test_exceptions_to_the_order_of_includes_are_needed(self):
+        for path, header in include_order.EXCEPTIONS:
+            text = (TOP / path).read_text(encoding='utf-8')
+            against = [found for _, found in include_order.includes_against_the_order(path, text)]
+            self.assertIn(header, against, path)
+
 
 class Rules(unittest.TestCase):
     """A rule that finds nothing may be broken itself: each is shown what it must and must not find."""
@@ -154,7 +166,19 @@ class Rules(unittest.TestCase):
                 ('include/x.h', 'int x; \n'),
                 ('include/x.h', 'int x;'),
                 ('include/x.h', '// TO' 'DO: x\n'),
-                ('include/x.h', 'int x;\n' * LINES_MAX)]:
+                ('include/x.h', 'int x;\n' * LINES_MAX),
+                ('include/x.h', '#include "dataplane/packet/x.h"\n'),
+                ('dataplane/packet/x.h', '#include "dataplane/flow/x.h"\n'),
+                ('dataplane/port/x.cc', '#include "dataplane/worker/x.h"\n'),
+                ('dataplane/worker/x.cc', '#include "log.h"\n'),
+                ('controlplane/policy/x.cc', '#include "controlplane/control_loop.h"\n'),
+                ('hypervisor/kvm/x.cc', '#include "hypervisor/vmm/vm.h"\n'),
+                ('hypervisor/vmm/x.cc', '#include "hypervisor/kvm/x.h"\n'),
+                ('hypervisor/vmm/x.cc', '#include "hypervisor/process/x.h"\n'),
+                ('hypervisor/vmm/x.cc', '#include "hypervisor/driver.h"\n'),
+                ('hypervisor/vmm/x.cc', '#include "log.h"\n'),
+                ('hypervisor/vmm_messages/x.h', '#include "hypervisor/driver.h"\n'),
+                ('hypervisor/process/x.cc', '#include "hypervisor/kvm/x.h"\n')]:
             self.assertEqual(len(self.found(path, code)), 1, (path, code[:40]))
         self.assertEqual(len(problems_of('include/x.h', 'int x;\n')), 1)
 
@@ -164,7 +188,13 @@ class Rules(unittest.TestCase):
                 ('dataplane/x.h', 'log("throw");  // volatile\n'),
                 ('controlplane/x.h', 'throw 1;\nstd::mutex lock;\n'),
                 ('unikernel/x.h', 'asm volatile("hlt");\n'),
-                ('include/counter.h', 'std::atomic<int> x;\n')]:
+                ('include/counter.h', 'std::atomic<int> x;\n'),
+                ('dataplane/worker/x.cc', '#include "dataplane/packet/x.h"\n#include "ids.h"\n#include <map>\n'),
+                ('hypervisor/vmm/x.cc', '#include "hypervisor/vm_exit.h"\n#include "hypervisor/vmm/x.h"\n'),
+                ('hypervisor/vmm/x.cc', '#include "result.h"  // not "log.h"\n'),
+                ('hypervisor/kvm/x.cc', '#include "hypervisor/driver.h"\n#include "log.h"\n'),
+                ('tests/x.cc', '#include "hypervisor/vmm/x.h"\n#include "hypervisor/kvm/x.h"\n'),
+                ('main.cc', '#include "hypervisor/kvm/x.h"\n')]:
             self.assertEqual(self.found(path, code), [], (path, code))
 
 
