@@ -15,9 +15,9 @@
 #include <sstream>
 #include <vector>
 
-#include "hypervisor/process/child_process.h"
 #include "hypervisor/kvm_api/cpuid_table.h"
 #include "hypervisor/kvm_api/kvm_api.h"
+#include "hypervisor/process/child_process.h"
 #include "units.h"
 
 namespace cheshire {

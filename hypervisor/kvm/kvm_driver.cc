@@ -3,14 +3,9 @@
 
 #include "hypervisor/kvm/kvm_driver.h"
 
-#include <signal.h>
-
-#include <system_error>
-
 #include "hypervisor/kvm/kvm_check.h"
 #include "hypervisor/kvm/kvm_loop.h"
 #include "hypervisor/kvm/kvm_vm.h"
-#include "hypervisor/process/driver_mailbox.h"
 
 namespace cheshire {
 
@@ -26,81 +21,38 @@ Result<std::unique_ptr<KvmDriver>> KvmDriver::create(KvmOptions options) {
   auto mailbox = DriverMailbox::create();
   if (!mailbox) return mailbox.error();
   mailbox.value()->describe(describe(findings.value()));
-  Result<std::unique_ptr<KvmLoop>> loop =
-      KvmLoop::create({.program = {.path = program.value(),
-                                   .kvm_fd = kvm.value().get(),
-                                   .cpuid_fd = cpuid.value().get(),
-                                   .idles_by_port = findings.value().idle_by_port()},
-                       .stop_grace_ns = options.stop_grace_ns,
-                       .cpus = std::move(options.cpus),
-                       .use_zygote = options.use_zygote,
-                       .on_trace = std::move(options.on_trace)},
+  Result<std::unique_ptr<VmLoop>> loop =
+      KvmLoop::create({.loop = {.name = "kvm",
+                                .program_title = "cheshire-vmm",
+                                .stop_grace_ns = options.stop_grace_ns,
+                                .cpus = std::move(options.cpus)},
+                       .program = {.path = std::move(program).value(),
+                                   .kvm = std::move(kvm).value(),
+                                   .cpuid = std::move(cpuid).value(),
+                                   .idles_by_port = findings.value().idle_by_port(),
+                                   .on_trace = std::move(options.on_trace)},
+                       .use_zygote = options.use_zygote},
                       *mailbox.value());
   if (!loop) return loop.error();
-  std::unique_ptr<KvmDriver> driver(
-      new KvmDriver(std::move(mailbox).value(), std::move(kvm).value(), std::move(cpuid).value()));
-
-  // The daemon's signal handlers run on other threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::string failure;
-  try {
-    driver->thread_ = std::thread([running = std::move(loop).value()] { running->run(); });
-  } catch (const std::system_error& error) {
-    failure = error.what();
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (!failure.empty()) return Error{ErrorCode::kUnavailable, "kvm driver thread: " + failure};
+  std::unique_ptr<KvmDriver> driver(new KvmDriver(std::move(mailbox).value()));
+  if (Result<void> started = driver->start_thread(std::move(loop).value()); !started) return started.error();
   return driver;
 }
 
-KvmDriver::KvmDriver(std::unique_ptr<DriverMailbox> mailbox, UniqueFd kvm, UniqueFd cpuid)
-    : mailbox_(std::move(mailbox)), kvm_(std::move(kvm)), cpuid_(std::move(cpuid)) {}
-
-KvmDriver::~KvmDriver() {
-  if (!thread_.joinable()) return;
-  mailbox_->post(ShutdownOrder{});
-  thread_.join();
-}
-
-std::string KvmDriver::description() const {
-  return mailbox_->description();
-}
-
-void KvmDriver::boot(BootOrder order) {
-  mailbox_->post(StartOrder{.boot = std::move(order), .run = true});
-}
-
-void KvmDriver::prepare(BootOrder order) {
-  mailbox_->post(StartOrder{.boot = std::move(order), .run = false});
-}
-
 void KvmDriver::run(InstanceId id) {
-  const auto send = [](int link) { KvmVm::send(link, VmmOrderKind::kRun); };
-  if (!mailbox_->send_directly(id, send)) mailbox_->post(InstanceOrder{id, InstanceAct::kRun});
+  if (!send_directly(id, VmmOrderKind::kRun)) ProcessDriver::run(id);
 }
 
 void KvmDriver::pause(InstanceId id) {
-  const auto send = [](int link) { KvmVm::send(link, VmmOrderKind::kPause); };
-  if (!mailbox_->send_directly(id, send)) mailbox_->post(InstanceOrder{id, InstanceAct::kPause});
-}
-
-void KvmDriver::stop(InstanceId id) {
-  mailbox_->post(InstanceOrder{id, InstanceAct::kStop});
-}
-
-std::optional<DriverEvent> KvmDriver::next_event() {
-  return mailbox_->next_event();
-}
-
-std::optional<VmUsage> KvmDriver::usage(InstanceId id) {
-  return mailbox_->usage(id, monotonic_ns());
+  if (!send_directly(id, VmmOrderKind::kPause)) ProcessDriver::pause(id);
 }
 
 void KvmDriver::ask_trace(InstanceId id) {
-  (void)mailbox_->send_directly(id, [](int link) { KvmVm::send(link, VmmOrderKind::kTrace); });
+  (void)send_directly(id, VmmOrderKind::kTrace);
+}
+
+bool KvmDriver::send_directly(InstanceId id, VmmOrderKind kind) {
+  return mailbox().send_directly(id, [kind](int link) { KvmVm::send(link, kind); });
 }
 
 }  // namespace cheshire

@@ -1,37 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Runs VMs in our own micro-VMM (vmm.h), one small process each, connected to the data plane by vhost-user.
+// Runs VMs in our own micro-VMM (hypervisor/vmm), one small process each, connected to the data plane by vhost-user.
+// This folder is the driver, which lives in the daemon: what it knows of a VMM is what they say to each other
+// (hypervisor/vmm_messages). The control thread calls KvmDriver; all else here is the driver thread's, "kvm-driver".
 //
-//   control thread                                      driver thread ("kvm-driver", one for all VMs)
-//   prepare(), boot(), stop() ── orders, eventfd ─────► epoll: spawn, reports, consoles, exits, deadlines
-//   next_event(), usage()     ◄─ events, a table ──────┘
-//   run(), pause() ───────────── straight to the VMM's socket, where the instance is known to the thread
+// An order to run or to pause goes straight from the control thread to the VMM's socket, where the instance is known
+// to the driver thread (process/driver_mailbox.h). A pause leaves the vhost-user device up: packets for the guest
+// wait in its ring, and the next run() finds them there.
 //
-// The driver thread is the parent of every VM: when it ends, however the daemon dies, the kernel kills them.
-// A pause leaves the vhost-user device up: packets for the guest wait in its ring, and the next run() finds
-// them there.
-//
-// create() tries KVM for real, within a bounded time: a built-in guest computes, and sleeps until an
-// interrupt. What it finds decides how guests idle (kvm_check.h), and description() says so.
+// create() tries KVM for real, within a bounded time: a built-in guest computes, and sleeps until an interrupt. What
+// it finds decides how guests idle (kvm_check.h), and description() says so.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "handle.h"
-#include "hypervisor/driver.h"
+#include "hypervisor/process/process_driver.h"
 #include "hypervisor/vmm_messages/control_message.h"
 #include "result.h"
+#include "units.h"
 
 namespace cheshire {
-
-class DriverMailbox;
 
 struct KvmOptions {
   std::string program;  // of cheshire-vmm; empty: looked for beside our own program, then in PATH
@@ -42,34 +35,23 @@ struct KvmOptions {
   std::function<void(InstanceId, const VmmTrace&)> on_trace;
 };
 
-class KvmDriver final : public Driver {
+class KvmDriver final : public ProcessDriver {
  public:
-  // Takes some 10 ms, 3 s at most. kNotFound without /dev/kvm or cheshire-vmm, kUnavailable if KVM does not
-  // work; the words are the reason.
+  // Takes some 10 ms, 3 s at most. kNotFound without /dev/kvm or cheshire-vmm, kUnavailable if KVM does not work; the
+  // words are the reason. description() is like "kvm, emulating at 0.76 us an instruction, guests idle by port".
   static Result<std::unique_ptr<KvmDriver>> create(KvmOptions options);
-  ~KvmDriver() override;
 
   [[nodiscard]] std::string_view name() const override { return "kvm"; }
-  // "kvm, emulating at 0.76 us an instruction, guests idle by port". Any thread.
-  [[nodiscard]] std::string description() const override;
   // control thread
-  void boot(BootOrder order) override;
-  [[nodiscard]] bool has_tiers() const override { return true; }
-  void prepare(BootOrder order) override;
   void run(InstanceId id) override;
   void pause(InstanceId id) override;
-  void stop(InstanceId id) override;
-  [[nodiscard]] std::optional<DriverEvent> next_event() override;
-  [[nodiscard]] std::optional<VmUsage> usage(InstanceId id) override;
+  // For bench/boot_bench: KvmOptions::on_trace brings what the VMM has noted.
   void ask_trace(InstanceId id);
 
  private:
-  KvmDriver(std::unique_ptr<DriverMailbox> mailbox, UniqueFd kvm, UniqueFd cpuid);
-
-  const std::unique_ptr<DriverMailbox> mailbox_;
-  const UniqueFd kvm_;    // given to every VMM
-  const UniqueFd cpuid_;  // a sealed file: what KVM_GET_SUPPORTED_CPUID said
-  std::thread thread_;
+  using ProcessDriver::ProcessDriver;
+  // False if the instance has no link yet, or orders of it wait in the mailbox.
+  [[nodiscard]] bool send_directly(InstanceId id, VmmOrderKind kind);
 };
 
 }  // namespace cheshire

@@ -4,10 +4,8 @@
 #include "hypervisor/kvm/kvm_vm.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -18,9 +16,7 @@
 namespace cheshire {
 namespace {
 
-constexpr size_t kReadBytes = 4096;
-constexpr int kReadsPerTurnMax = 4;  // a guest that floods its console must not starve the others
-constexpr int kReadsAtEndMax = 64;
+constexpr int kReportsPerTurnMax = 4;  // a VMM that floods its socket must not starve the others
 constexpr uint64_t kQuestionCostNs = 200 * kNsPerUs;  // of the VMM's CPU time, and ample
 
 VmmOptions options_of(const BootOrder& order, const VmmProgram& program) {
@@ -41,22 +37,13 @@ Result<ChildProcess> execute(const VmmProgram& program, std::vector<std::string>
   arguments.insert(arguments.begin(), "cheshire-vmm");
   return ChildProcess::spawn({.program = program.path,
                               .arguments = std::move(arguments),
-                              .inherited = {control, program.kvm_fd, program.cpuid_fd}});
-}
-
-// Text of another process: printable, and no longer than it may be.
-std::string text_of(const std::array<char, 192>& raw) {
-  std::string text(raw.data(), strnlen(raw.data(), raw.size()));
-  for (char& c : text) {
-    if (std::isprint(static_cast<unsigned char>(c)) == 0) c = '?';
-  }
-  return text;
+                              .inherited = {control, program.kvm.get(), program.cpuid.get()}});
 }
 
 }  // namespace
 
-Result<std::unique_ptr<KvmVm>> KvmVm::start(const BootOrder& order, const VmmProgram& program,
-                                            ZygoteLink* zygote, bool run) {
+Result<std::unique_ptr<VmProcess>> KvmVm::start(const BootOrder& order, const VmmProgram& program,
+                                                ZygoteLink* zygote, bool run) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) < 0) {
     return Error{ErrorCode::kUnavailable, std::string("socketpair: ") + std::strerror(errno)};
@@ -68,71 +55,32 @@ Result<std::unique_ptr<KvmVm>> KvmVm::start(const BootOrder& order, const VmmPro
   Result<ChildProcess> child = zygote != nullptr ? zygote->spawn(arguments, theirs.get())
                                                  : execute(program, std::move(arguments), theirs.get());
   if (!child) return child.error();
-  return std::unique_ptr<KvmVm>(new KvmVm(order, std::move(child).value(), std::move(ours), !run));
+  return std::unique_ptr<VmProcess>(
+      new KvmVm(order, program, std::move(child).value(), std::move(ours), !run));
 }
 
-KvmVm::KvmVm(const BootOrder& order, ChildProcess child, UniqueFd control, bool tells_prepared)
-    : id_(order.id),
-      child_(std::move(child)),
+KvmVm::KvmVm(const BootOrder& order, const VmmProgram& program, ChildProcess child, UniqueFd control,
+             bool reports_prepared)
+    : VmProcess(order, std::move(child)),
+      program_(program),
       control_(std::move(control)),
-      tells_prepared_(tells_prepared),
-      serial_(order.name),
-      process_(child_.pid(), child_.pid()) {}
+      reports_prepared_(reports_prepared),
+      process_usage_(pid(), pid()) {}
 
-void KvmVm::send(int control, VmmOrderKind kind) {
+void KvmVm::send(int link, VmmOrderKind kind) {
   const VmmOrder order{kVmmOrderMagic, kind};
   // A VMM that does not read is one that will be killed; its pidfd tells when it is gone.
-  (void)::send(control, &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)::send(link, &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-int KvmVm::descriptor(Source source) const {
-  switch (source) {
-    case Source::kProcess:
-      return child_.pidfd();
-    case Source::kSerial:
-      return child_.out();
-    case Source::kStderr:
-      return child_.err();
-    case Source::kControl:
-      return control_.get();
-  }
-  return -1;
-}
-
-bool KvmVm::on_ready(Source source, uint64_t now_ns) {
-  switch (source) {
-    case Source::kProcess:
-      on_process_ended(now_ns);
-      return !exit_reason_.has_value();
-    case Source::kSerial:
-    case Source::kStderr:
-      return drain(source, kReadsPerTurnMax, now_ns);
-    case Source::kControl:
-      return read_reports();
-  }
-  return false;
-}
-
-bool KvmVm::drain(Source source, int reads_max, uint64_t now_ns) {
-  std::array<char, kReadBytes> buffer;
-  for (int i = 0; i < reads_max; ++i) {
-    const ssize_t size = ::read(descriptor(source), buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return errno == EAGAIN;
-    if (size == 0) return false;
-    const std::string_view bytes(buffer.data(), static_cast<size_t>(size));
-    if (source == Source::kSerial) {
-      serial_.feed(bytes, now_ns);
-    } else {
-      stderr_.feed(bytes);
-    }
-  }
+bool KvmVm::ask_to_end() {
+  send(control_.get(), VmmOrderKind::kStop);
   return true;
 }
 
-bool KvmVm::read_reports() {
+bool KvmVm::read_control() {
   VmmTrace message;  // the larger of the two
-  for (int i = 0; i < kReadsPerTurnMax; ++i) {
+  for (int i = 0; i < kReportsPerTurnMax; ++i) {
     const ssize_t size = ::recv(control_.get(), &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
     // A VMM that ends with an order unread resets the connection; what it said before comes after that error.
     if (size < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
@@ -141,71 +89,49 @@ bool KvmVm::read_reports() {
     const bool is_trace = message.report.kind == VmmReportKind::kTrace;
     // A VMM that sends anything else is no longer ours.
     if (size != static_cast<ssize_t>(is_trace ? sizeof message : sizeof message.report)) {
-      said_ = "the VMM sent what is no report";
-      child_.kill();
+      vmm_reason_ = "the VMM sent what is no report";
+      kill();
       return false;
     }
     on_report(message.report);
-    if (is_trace) trace_ = message;
+    if (is_trace && program_.on_trace) program_.on_trace(id(), message);
   }
   return true;
 }
 
 void KvmVm::on_report(const VmmReport& report) {
   usage_.exits = report.exits;
-  if (report.kind == VmmReportKind::kPrepared && tells_prepared_) news_.push_back(DriverEventKind::kPrepared);
-  if (report.kind == VmmReportKind::kPaused) news_.push_back(DriverEventKind::kPaused);
-  if (report.kind == VmmReportKind::kExited) said_ = text_of(report.reason);
+  switch (report.kind) {
+    case VmmReportKind::kPrepared:
+      if (reports_prepared_) report_event(DriverEventKind::kPrepared);
+      return;
+    case VmmReportKind::kPaused:
+      return report_event(DriverEventKind::kPaused);
+    case VmmReportKind::kExited:
+      vmm_reason_ =
+          printable_text({report.reason.data(), strnlen(report.reason.data(), report.reason.size())});
+      return;
+    case VmmReportKind::kUsage:
+    case VmmReportKind::kTrace:
+      return;
+  }
 }
 
-VmUsage KvmVm::look_at_usage() {
+std::optional<VmUsage> KvmVm::measure_usage() {
   const uint64_t before_ns = usage_.cpu_ns;
-  usage_.cpu_ns = process_.cpu_ns().value_or(before_ns);
+  usage_.cpu_ns = process_usage_.cpu_ns().value_or(before_ns);
   if (usage_.cpu_ns - before_ns > kQuestionCostNs) {  // one that sleeps is not woken for it
-    usage_.memory_bytes = process_.memory_bytes().value_or(usage_.memory_bytes);
-    send(VmmOrderKind::kUsage);
+    usage_.memory_bytes = process_usage_.memory_bytes().value_or(usage_.memory_bytes);
+    send(control_.get(), VmmOrderKind::kUsage);
   }
   return usage_;
 }
 
-void KvmVm::on_time(uint64_t now_ns) {
-  if (now_ns < kill_at_ns_) return;
-  kill_at_ns_ = kNever;
-  child_.kill();
-}
-
-void KvmVm::stop(uint64_t now_ns, uint64_t grace_ns) {
-  if (stop_ordered_) return;
-  stop_ordered_ = true;
-  kill_at_ns_ = now_ns + grace_ns;
-  send(VmmOrderKind::kStop);
-}
-
-void KvmVm::on_process_ended(uint64_t now_ns) {
-  // What it said at the end is still in the pipes, which reap() closes.
-  (void)read_reports();
-  (void)drain(Source::kSerial, kReadsAtEndMax, now_ns);
-  (void)drain(Source::kStderr, kReadsAtEndMax, now_ns);
-  const std::optional<ExitStatus> status = child_.reap();
-  if (!status) return;
-  serial_.finish(now_ns);
-  stderr_.finish();
-  kill_at_ns_ = kNever;
-  exit_reason_ = explain(*status);
-}
-
 std::string KvmVm::explain(const ExitStatus& status) const {
-  if (stop_ordered_) return "stopped";
-  std::string reason = said_;
-  if (reason.empty()) {
-    const std::string words = stderr_.text();
-    reason = words.empty() ? to_string(status) : to_string(status) + ": " + words;
-  }
-  // A guest that ends itself says why, if anywhere, on its console.
-  if (said_.starts_with("guest ") && !serial_.last_line().empty()) {
-    reason += "; last on its console: " + serial_.last_line();
-  }
-  return reason;
+  if (vmm_reason_.starts_with("guest ")) return with_last_console_line(vmm_reason_);
+  if (!vmm_reason_.empty()) return vmm_reason_;
+  const std::string words = complaints();
+  return words.empty() ? to_string(status) : to_string(status) + ": " + words;
 }
 
 }  // namespace cheshire

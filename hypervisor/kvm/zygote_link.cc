@@ -33,7 +33,7 @@ Result<ZygoteLink> ZygoteLink::start(const VmmProgram& program) {
   Result<ChildProcess> process =
       ChildProcess::spawn({.program = program.path,
                            .arguments = {"cheshire-vmm", "--zygote", std::string(kNameBytesMax, ' ')},
-                           .inherited = {theirs.get(), program.kvm_fd, program.cpuid_fd}});
+                           .inherited = {theirs.get(), program.kvm.get(), program.cpuid.get()}});
   if (!process) return process.error();
   return ZygoteLink(std::move(ours), std::move(process).value());
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The driver's end of the zygote (zygote.h). One thread, which must outlive the VMMs: they die with it.
+// The driver's end of the zygote, a VMM that forks another whenever it is asked (vmm_messages/zygote_message.h). The
+// driver's thread only, which must outlive the VMMs: they die with it.
 #pragma once
 
 #include <span>

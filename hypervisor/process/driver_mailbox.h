@@ -83,18 +83,4 @@ class DriverMailbox {
   std::string description_;
 };
 
-// When a driver's thread is to look at what its VMs use: only while somebody asks for it, and seldomer the
-// more VMs there are. A look costs some 60 us: with 500 VMs that is 3 % of a core.
-class UsagePace {
- public:
-  // For epoll_wait. `due_ns`: the thread's next deadline, all ones if there is none.
-  [[nodiscard]] int wait_ms(const DriverMailbox& mailbox, size_t vms, uint64_t due_ns, uint64_t now_ns) const;
-  // True once per period.
-  [[nodiscard]] bool is_due(const DriverMailbox& mailbox, size_t vms, uint64_t now_ns);
-
- private:
-  [[nodiscard]] static bool is_wanted(const DriverMailbox& mailbox, uint64_t now_ns);
-  uint64_t due_ns_ = 0;
-};
-
 }  // namespace cheshire

@@ -14,14 +14,6 @@ namespace {
 
 constexpr size_t kWordsLinesMax = 3;
 
-std::string printable(std::string_view line) {
-  std::string text(line);
-  for (char& c : text) {
-    if (std::isprint(static_cast<unsigned char>(c)) == 0) c = '?';
-  }
-  return text;
-}
-
 // "qemu-system-x86_64: -netdev …: no such file" without the program's name. The option stays: it says where.
 std::string_view without_program(std::string_view line) {
   if (!line.starts_with("qemu")) return line;
@@ -34,6 +26,14 @@ bool is_warning(std::string_view line) {
 }
 
 }  // namespace
+
+std::string printable_text(std::string_view text) {
+  std::string safe(text);
+  for (char& c : safe) {
+    if (std::isprint(static_cast<unsigned char>(c)) == 0) c = '?';
+  }
+  return safe;
+}
 
 void SerialLog::feed(std::string_view bytes, uint64_t now_ns) {
   lines_.feed(bytes, [&](std::string_view line, bool) { on_line(line, now_ns); });
@@ -53,7 +53,7 @@ void SerialLog::on_line(std::string_view line, uint64_t now_ns) {
     second_begin_ns_ = now_ns;
     lines_this_second_ = 0;
   }
-  last_line_ = printable(line);
+  last_line_ = printable_text(line);
   if (++lines_this_second_ > kLinesPerSecondMax) {
     ++lines_not_logged_;
     return;
@@ -72,7 +72,7 @@ void LastWords::finish() {
 void LastWords::on_line(std::string_view line) {
   if (line.empty() || is_warning(line)) return;
   if (kept_.size() == kOutputLinesKept) kept_.pop_front();
-  kept_.push_back(printable(without_program(line)));
+  kept_.push_back(printable_text(without_program(line)));
 }
 
 std::string LastWords::text() const {

@@ -19,6 +19,9 @@ namespace cheshire {
 inline constexpr size_t kOutputLineBytesMax = 256;
 inline constexpr size_t kOutputLinesKept = 48;  // a register dump of QEMU's has some 30 lines
 
+// Text of another process, with '?' for each byte that is no printable character.
+[[nodiscard]] std::string printable_text(std::string_view text);
+
 // The serial console, to the log at level debug.
 class SerialLog {
  public:

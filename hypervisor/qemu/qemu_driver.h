@@ -2,18 +2,14 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Runs VMs as QEMU processes of machine type microvm, connected to the data plane by vhost-user.
-//
-//   control thread                        driver thread ("qemu-driver", one for all VMs)
-//   every order ── mailbox, eventfd ────► epoll: spawn, QMP, consoles, exits, deadlines
-//   next_event(), usage() ◄── events ─────┘
+// The control thread calls QemuDriver; all else in this folder is the driver thread's, "qemu-driver".
 //
 // A shell is a QEMU started with -S: it has its memory, its image and its vhost-user connection. run() is
 // QMP's `cont`, pause() is `stop`; QEMU takes the vhost-user device down with a stop and up again with a
 // cont.
 //
-// The driver thread is the parent of every VM: when it ends, however the daemon dies, the kernel kills them.
-// It belongs to no polling core; so that neither it nor its VMs (which inherit its affinity) land on one,
-// give it the CPUs that are not polled.
+// The driver thread belongs to no polling core; so that neither it nor its VMs (which inherit its affinity) land on
+// one, give it the CPUs that are not polled.
 //
 // Accelerator::kAuto tries KVM for real, once (kvm_probe.h), in the background: with QemuOptions::probe at
 // construction, else with the first order that leaves the choice. Orders that leave the choice wait for the
@@ -24,11 +20,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "hypervisor/driver.h"
+#include "hypervisor/process/process_driver.h"
 #include "result.h"
+#include "units.h"
 
 namespace cheshire {
 
@@ -39,32 +35,16 @@ struct QemuOptions {
   std::vector<uint32_t> cpus;  // of the thread and the VMs; empty: those of the creating thread
 };
 
-class DriverMailbox;
-
-class QemuDriver final : public Driver {
+class QemuDriver final : public ProcessDriver {
  public:
-  // Takes some 15 ms: QEMU is run once for its version. kNotFound if it is not installed.
+  // Takes some 15 ms: QEMU is run once for its version. kNotFound if it is not installed. description() is like
+  // "qemu 7.2.22, accel tcg (kvm does not work here: …)"; what is not known yet is said so.
   static Result<std::unique_ptr<QemuDriver>> create(QemuOptions options);
-  ~QemuDriver() override;
 
   [[nodiscard]] std::string_view name() const override { return "qemu"; }
-  // "qemu 7.2.22, accel tcg (kvm does not work here: …)"; what is not known yet is said so. Any thread.
-  [[nodiscard]] std::string description() const override;
-  // control thread
-  void boot(BootOrder order) override;
-  [[nodiscard]] bool has_tiers() const override { return true; }
-  void prepare(BootOrder order) override;
-  void run(InstanceId id) override;
-  void pause(InstanceId id) override;
-  void stop(InstanceId id) override;
-  [[nodiscard]] std::optional<DriverEvent> next_event() override;
-  [[nodiscard]] std::optional<VmUsage> usage(InstanceId id) override;
 
  private:
-  explicit QemuDriver(std::unique_ptr<DriverMailbox> mailbox);
-
-  const std::unique_ptr<DriverMailbox> mailbox_;
-  std::thread thread_;
+  using ProcessDriver::ProcessDriver;
 };
 
 }  // namespace cheshire

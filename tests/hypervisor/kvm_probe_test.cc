@@ -32,7 +32,7 @@ class KvmProbeTest : public WithQemu {
 
  private:
   using Source = QemuVm::Source;
-  static constexpr std::array kAll = {Source::kQmp, Source::kSerial, Source::kStderr, Source::kProcess};
+  static constexpr std::array kAll = {Source::kControl, Source::kSerial, Source::kStderr, Source::kProcess};
 };
 
 TEST_F(KvmProbeTest, SaysWhyItDoesNotWork) {
