@@ -152,6 +152,7 @@ void Worker::housekeeping() {
       ++stuck_next_;
       continue;
     }
+    slot.stuck = false;
     stuck_[stuck_next_] = stuck_.back();
     stuck_.pop_back();
   }
@@ -165,6 +166,7 @@ void Worker::flush_to_guests() {
     if (!slot.to_flush) [[likely]]
       continue;
     count_queued(slot);
+    slot.stuck = true;
     stuck_.push_back(index);
   }
   fresh_count_ = 0;

@@ -138,6 +138,7 @@ class Worker {
     bool ready_unreported = false;  // … and is about to leave through the NIC
     bool touched = false;           // in touched_
     bool to_flush = false;          // its queue is in fresh_ or stuck_
+    bool stuck = false;             // … in stuck_
     bool hot = false;               // in hot_
     bool soft_limit_told = false;
     uint16_t empty_looks = 0;  // since packets came or went last, while it is hot
@@ -196,7 +197,12 @@ class Worker {
   void queue_to_guest(SlotIndex index, SlotState& slot, rte_mbuf* packet) {
     if (!slot.queue.push(packet)) [[unlikely]]
       return drop_for_full_ring(index, packet);
-    if (slot.to_flush) return;
+    if (slot.to_flush) {
+      // Not each of those who take nothing is looked at in each turn.
+      if (slot.stuck) [[unlikely]]
+        count_queued(slot);
+      return;
+    }
     slot.to_flush = true;
     fresh_[fresh_count_++] = index;
     // Where packets wait already, they have woken it, or its pause did (change_role()).

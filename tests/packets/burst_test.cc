@@ -93,5 +93,27 @@ TEST_F(Burst, a_guest_without_buffers_keeps_nobody_from_theirs) {
   EXPECT_EQ(board().worker(0).held_packets.get(), 0U);
 }
 
+// The stage checks the sum after each turn.
+TEST_F(Burst, what_waits_for_guests_that_take_nothing_is_counted_in_the_turn_in_which_it_comes) {
+  is_ready(2);
+  for (uint16_t slot = 0; slot < 3; ++slot) {
+    opens(Flow{.port = static_cast<uint16_t>(10 + slot)}, slot);
+    raw_guest(slot).has_buffers(0);
+  }
+  const auto gets = [&](uint16_t slot) {
+    put(build(Flow{.port = static_cast<uint16_t>(10 + slot)}.data("x")));
+  };
+  gets(0);
+  gets(1);
+  turn();
+  gets(2);
+  turn();
+  // Asked in turns, beginning with the last: the first leaves the list, and the last takes its place in it.
+  raw_guest(0).has_buffers(100);
+  gets(1);
+  turn();
+  EXPECT_EQ(board().worker(0).held_packets.get(), 3U);
+}
+
 }  // namespace
 }  // namespace cheshire::test
