@@ -144,6 +144,7 @@ void ControlLoop::give_back_slots(ServiceIndex index) {
     service.status.flows_elsewhere += load_of(instance).flows_opened.get();
     service.instances.erase(service.instances.begin() + static_cast<ptrdiff_t>(i));
     instance.service = kNobodys;
+    instance.sweeps_due = 0;  // counted by the worker that had it
     pool_.insert(std::upper_bound(pool_.begin(), pool_.end(), &instance), &instance);
   }
 }

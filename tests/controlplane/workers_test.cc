@@ -88,6 +88,24 @@ TEST(Owner, a_slot_changes_hands_only_after_its_worker_has_forgotten_the_flows) 
   EXPECT_EQ(stage.instance(0).service, ServiceIndex{2}) << "now it is of the service that wanted one";
 }
 
+TEST(Owner, what_one_worker_had_to_forget_is_not_asked_of_the_next) {
+  const Config file = with_spare(of_two_workers({named("web", 80), named("api", 443)}), 0, 1);
+  ControlStage stage(file);
+  has_served(stage);
+  Config another = file;
+  another.services = {named("api", 443), named("new", 444, 1)};
+  stage.board().worker(0).sweeps_begun.increment();
+  stage.board().worker(0).sweeps_done.publish(1);
+  static_cast<void>(told(stage, reload_of(another)));
+  stage.advance(100 * kNsPerMs);
+  ASSERT_EQ(stage.instance(0).service, ServiceIndex{2}) << "of worker 1, which has never swept";
+  another.services.pop_back();
+  static_cast<void>(told(stage, reload_of(another)));
+  stage.advance(10 * kNsPerMs);
+  EXPECT_EQ(stage.instance(0).service, kNobodys);
+  EXPECT_TRUE(stage.control().config().services[2].name.empty()) << "nothing is left of it";
+}
+
 TEST(Owner, an_index_is_used_again_only_after_every_worker_has_forgotten_the_service) {
   const Config file = with_spare(of_two_workers({named("web", 80), named("api", 443)}), 0, 0);
   ControlStage stage(file);
