@@ -191,12 +191,12 @@ void ControlLoop::retire(Instance& instance, uint64_t now_ns) {
     case InstanceState::kPreparing:
     case InstanceState::kShell:
     case InstanceState::kWarming:
-      return leave(instance);
+      return leave(instance, LifeCause::kDismissed, now_ns);
     case InstanceState::kPausing:  // drained once it is paused
       instance.retiring = true;
       return;
     case InstanceState::kStandby:
-      if (load_of(instance).in_flight.get() == 0) return leave(instance);
+      if (load_of(instance).in_flight.get() == 0) return leave(instance, LifeCause::kDismissed, now_ns);
       resume(instance, now_ns);  // its flows may go on until the drain deadline
       break;
     case InstanceState::kDraining:
@@ -256,7 +256,7 @@ void ControlLoop::replace_outdated(ServiceIndex index, uint64_t now_ns) {
   const bool any = count(index, [&](const Instance& one) { return outdated(one) && one.counts(); }) != 0;
   if (!any || succession || !service.backoff.may_try(now_ns)) return;
   if (Instance* slot = free_slot(index)) {
-    begin(*slot, InstanceState::kBooting, now_ns);
+    begin(*slot, LifeCause::kBootOrdered, now_ns);
     slot->replaces = true;
     log::info("{}: boot ordered, to replace one of the old image", name_of(*slot));
   } else if (Instance* old = making_room ? nullptr : victim_of(index, outdated)) {
@@ -287,7 +287,7 @@ void ControlLoop::choose_last_resort(ServiceIndex index) {
     if (!(instance.state == InstanceState::kDraining && instance.retiring)) needed = false;
   }
   for (Instance& instance : instances_of(index)) {
-    const bool serves = needed && instance.was_active && load_of(instance).in_flight.get() != 0;
+    const bool serves = needed && instance.was_ready() && load_of(instance).in_flight.get() != 0;
     if (instance.last_resort == serves) continue;
     instance.last_resort = serves;
     if (instance.state == InstanceState::kDraining) change_table(instance);

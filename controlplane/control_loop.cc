@@ -42,7 +42,7 @@ bool ControlLoop::tick(uint64_t now_ns) {
   look_at_some_more();
   look_at_all(to_look_, now_ns);
   busy_ |= !departing_.empty();
-  progress_departures();
+  progress_departures(now_ns);
   show_status(now_ns);
   return busy_;
 }
@@ -139,14 +139,14 @@ void ControlLoop::take_driver_event(Instance& instance, const DriverEvent& event
       instance.spawned_ns = event.time_ns;
       return;
     case DriverEventKind::kPrepared:
-      if (instance.state == InstanceState::kPreparing) instance.state = InstanceState::kShell;
+      if (instance.state == InstanceState::kPreparing) change_state(instance, LifeCause::kShellMade, now_ns);
       return;
     case DriverEventKind::kPaused:
-      if (instance.state == InstanceState::kPausing) instance.state = InstanceState::kStandby;
+      if (instance.state == InstanceState::kPausing) change_state(instance, LifeCause::kPaused, now_ns);
       return;
     case DriverEventKind::kExited:
       instance.process_gone = true;
-      if (instance.state != InstanceState::kLeaving && instance.state != InstanceState::kStopping) {
+      if (next_state(instance.state, LifeCause::kFailed)) {
         fail(instance, event.reason, now_ns);
       }
       return;
@@ -193,7 +193,7 @@ void ControlLoop::run_service(ServiceIndex index, uint64_t now_ns) {
     for (Instance& instance : instances_of(index)) {
       const bool here = instance.listed() || instance.state == InstanceState::kPreparing ||
                         instance.state == InstanceState::kShell;
-      if (here) leave(instance);
+      if (here) leave(instance, LifeCause::kShutDown, now_ns);
     }
     return;
   }
@@ -228,17 +228,16 @@ void ControlLoop::fail(Instance& instance, const std::string& why, uint64_t now_
   const bool young = instance.ready_ns == 0 || now_ns - instance.ready_ns < BootBackoff::kProvenAfterNs;
   if (young) service.backoff.failed(now_ns);
   if (instance.ready_ns == 0) ++service.status.boots_failed;
-  instance.failed = true;
   log::warn("{}: failed: {}{}", name_of(instance), why,
             service.backoff.failures() >= BootBackoff::kFailuresBeforeRefusing
                 ? "; boots fail again and again, new connections are refused for a while"
                 : "");
-  leave(instance);
+  leave(instance, LifeCause::kFailed, now_ns);
 }
 
-void ControlLoop::leave(Instance& instance) {
-  if (instance.state != InstanceState::kLeaving) departing_.push_back(instance.id.slot);
-  instance.state = InstanceState::kLeaving;
+void ControlLoop::leave(Instance& instance, LifeCause cause, uint64_t now_ns) {
+  change_state(instance, cause, now_ns);
+  departing_.push_back(instance.id.slot);
   change_table(instance);
 }
 
@@ -263,23 +262,19 @@ void ControlLoop::publish() {
   ++next_table_version_;
 }
 
-void ControlLoop::progress_departures() {
+void ControlLoop::progress_departures(uint64_t now_ns) {
   links_.steering->reclaim();
   for (const SlotIndex slot : departing_) {
     Instance& instance = instances_[slot.value];
     if (instance.state == InstanceState::kLeaving && links_.steering->passed_by_all(instance.table_version)) {
-      instance.state = InstanceState::kStopping;
+      change_state(instance, LifeCause::kForgotten, now_ns);
       if (!instance.process_gone) driver_of(instance).stop(instance.id);
     }
     if (instance.state == InstanceState::kStopping && instance.process_gone &&
         !links_.connected(instance.id.slot)) {
       log::info("{}: gone", name_of(instance));
-      instance.state = InstanceState::kAbsent;
+      change_state(instance, LifeCause::kGone, now_ns);
       instance.sweeps_due = links_.board->worker(config_->worker_of(instance.service)).sweeps_begun.get();
-      instance.pid = 0;
-      instance.retiring = false;
-      instance.last_resort = false;
-      instance.replaces = false;
     }
   }
   std::erase_if(departing_,

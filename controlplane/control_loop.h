@@ -30,6 +30,7 @@
 #include "controlplane/commands/control_command.h"
 #include "controlplane/fleet/boot_backoff.h"
 #include "controlplane/fleet/instance.h"
+#include "controlplane/fleet/instance_life.h"
 #include "controlplane/fleet/table_builder.h"
 #include "controlplane/policy/policy.h"
 #include "controlplane/policy/service_meter.h"
@@ -146,25 +147,25 @@ class ControlLoop {
   void shrink(ServiceIndex index, uint32_t by, Reason reason, uint64_t now_ns);
   // The emptiest of those that count and are such; nullptr: none.
   [[nodiscard]] Instance* victim_of(ServiceIndex index, const std::function<bool(const Instance&)>& is_one);
-  void begin(Instance& instance, InstanceState state, uint64_t now_ns);
-  void start_shell(Instance& instance, InstanceState state, uint64_t now_ns);
+  void begin(Instance& instance, LifeCause cause, uint64_t now_ns);
+  void start_shell(Instance& instance, LifeCause cause, uint64_t now_ns);
   void resume(Instance& instance, uint64_t now_ns);
   void call_back(Instance& instance, uint64_t now_ns);
   void drain(Instance& instance, uint64_t now_ns);
-  void begin_pause(Instance& instance);
+  void begin_pause(Instance& instance, LifeCause cause, uint64_t now_ns);
   void call_off_pause(Instance& instance, uint64_t now_ns);
   [[nodiscard]] bool somebody_waits(ServiceIndex index) const {
     return links_.board->service(index).waiting_syns.get() != 0;
   }
   void pause_quiet(ServiceIndex index, uint64_t now_ns);
-  void trim_pool(ServiceIndex index, InstanceState state, uint32_t wanted);
+  void trim_pool(ServiceIndex index, InstanceState state, uint32_t wanted, uint64_t now_ns);
   void keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns);
   [[nodiscard]] bool standby_wanted(const Instance& instance) const;
   void fail(Instance& instance, const std::string& why, uint64_t now_ns);
-  void leave(Instance& instance);
+  void leave(Instance& instance, LifeCause cause, uint64_t now_ns);
   void change_table(Instance& instance);
   void publish();
-  void progress_departures();
+  void progress_departures(uint64_t now_ns);
   void show_status(uint64_t now_ns);
   void record_cold_start(const Instance& instance);
 

@@ -62,9 +62,7 @@ void ControlLoop::observe_booting(Instance& instance, uint64_t now_ns) {
   const SlotLoad& load = load_of(instance);
   if (load.ready_generation.observe() == instance.id.generation.value) {
     if (instance.state == InstanceState::kBooting) return became_active(instance, now_ns);
-    instance.ready_ns = now_ns;
-    instance.was_active = true;
-    return begin_pause(instance);
+    return begin_pause(instance, LifeCause::kAnswered, now_ns);
   }
   const uint64_t deadline_ns = config_of(instance).boot_deadline_ns;
   const bool attached = load.attached_generation.observe() == instance.id.generation.value;
@@ -80,11 +78,7 @@ void ControlLoop::observe_booting(Instance& instance, uint64_t now_ns) {
 }
 
 void ControlLoop::became_active(Instance& instance, uint64_t now_ns) {
-  instance.state = InstanceState::kActive;
-  instance.was_active = true;
-  instance.ready_ns = now_ns;
-  instance.busy_ns = now_ns;
-  instance.moved_ns = now_ns;
+  change_state(instance, LifeCause::kAnswered, now_ns);
   record_cold_start(instance);
   log::info("{}: ready {:.2f} ms after its boot order", name_of(instance),
             ns_to_ms(now_ns - instance.ordered_ns));
@@ -99,27 +93,28 @@ void ControlLoop::observe_draining(Instance& instance, uint64_t now_ns) {
   } else if (instance.empty_since_ns == 0) {
     instance.empty_since_ns = now_ns;
   } else if (now_ns - instance.empty_since_ns >= kDrainGraceNs) {
-    return standby_wanted(instance) ? begin_pause(instance) : leave(instance);
+    return standby_wanted(instance) ? begin_pause(instance, LifeCause::kKept, now_ns)
+                                    : leave(instance, LifeCause::kDrained, now_ns);
   }
   if (now_ns - instance.drain_began_ns >= config_of(instance).drain_deadline_ns) {
     log::warn("{}: drain deadline passed, {} flows are reset", name_of(instance), load.in_flight.get());
-    leave(instance);
+    leave(instance, LifeCause::kDrainExpired, now_ns);
   }
 }
 
 // The vCPU is paused only when no worker counts on the instance any more; kPaused from the driver follows.
 void ControlLoop::observe_pausing(Instance& instance, uint64_t now_ns) {
-  if (!instance.pause_ordered) {
+  if (instance.pause_ordered_ns == 0) {
     if (!links_.steering->passed_by_all(instance.table_version)) return;
     // Until just now workers gave it packets as to one that runs: if they did, there is something to answer.
     const SlotLoad& load = load_of(instance);
     if (load.in_flight.get() != 0 && instance.packets != instance.pause_packets) {
       return call_off_pause(instance, now_ns);
     }
-    instance.pause_ordered = true;
+    instance.pause_ordered_ns = now_ns;
     instance.ordered_ns = now_ns;
     driver_of(instance).pause(instance.id);
-  } else if (now_ns - instance.ordered_ns >= config_of(instance).boot_deadline_ns) {
+  } else if (now_ns - instance.pause_ordered_ns >= config_of(instance).boot_deadline_ns) {
     fail(instance, "its vCPU did not pause within boot_deadline", now_ns);
   }
 }

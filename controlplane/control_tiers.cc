@@ -33,10 +33,10 @@ void ControlLoop::grow(ServiceIndex index, uint32_t by, uint64_t now_ns) {
   each(InstanceState::kStandby, [&](Instance& instance) { resume(instance, now_ns); });
   if (!services_[index.value].backoff.may_try(now_ns)) return;
   each(InstanceState::kShell,
-       [&](Instance& instance) { start_shell(instance, InstanceState::kBooting, now_ns); });
+       [&](Instance& instance) { start_shell(instance, LifeCause::kShellStarted, now_ns); });
   // What is being prepared, warmed or paused comes in time for the next client, not for this one.
   each(InstanceState::kAbsent, [&](Instance& instance) {
-    begin(instance, InstanceState::kBooting, now_ns);
+    begin(instance, LifeCause::kBootOrdered, now_ns);
     log::info("{}: boot ordered ({} SYNs wait)", name_of(instance),
               links_.board->service(index).waiting_syns.get());
   });
@@ -70,73 +70,55 @@ Instance* ControlLoop::victim_of(ServiceIndex index, const std::function<bool(co
   return victim;
 }
 
-// A new generation in the slot: booted (kBooting, kWarming) or only prepared (kPreparing).
-void ControlLoop::begin(Instance& instance, InstanceState state, uint64_t now_ns) {
+// A new generation in the slot: booted for somebody or for the standby pool, or only prepared.
+void ControlLoop::begin(Instance& instance, LifeCause cause, uint64_t now_ns) {
   const ServiceConfig& service = config_of(instance);
   const ImageConfig& image = config_->images[service.image];
-  const InstanceId id{instance.id.slot, Generation{instance.id.generation.value + 1}};
-  const SlotLoad& load = links_.board->slot(id.slot);
-  instance = Instance{.id = id,
-                      .service = instance.service,
-                      .number = instance.number,
-                      .driver = image.driver,
-                      .state = state,
-                      .process_gone = false,
-                      .revision = services_[instance.service.value].revision,
-                      .awaited = somebody_waits(instance.service),
-                      .ordered_ns = now_ns,
-                      .busy_ns = now_ns,
-                      .flows_opened = load.flows_opened.get(),
-                      .packets = load.packets_to_guest.get() + load.packets_from_guest.get(),
-                      .moved_ns = now_ns};
+  const SlotLoad& load = load_of(instance);
+  begin_generation(instance, cause,
+                   {.driver = image.driver,
+                    .revision = services_[instance.service.value].revision,
+                    .awaited = somebody_waits(instance.service),
+                    .flows_opened = load.flows_opened.get(),
+                    .packets = load.packets_to_guest.get() + load.packets_from_guest.get()},
+                   now_ns);
   if (instance.listed()) change_table(instance);
   ++services_[instance.service.value].status.boots;
-  orders_.push_back({.id = id,
+  orders_.push_back({.id = instance.id,
                      .name = name_of(instance),
                      .kernel = image.kernel,
                      .memory_bytes = image.memory_bytes,
                      .command_line = expand_command_line(image, service),
                      .mac = kGuestMac,
-                     .vhost_socket = links_.vhost_socket(id.slot),
+                     .vhost_socket = links_.vhost_socket(instance.id.slot),
                      .accelerator = image.accelerator,
                      .hugepages = image.hugepages});
 }
 
-void ControlLoop::start_shell(Instance& instance, InstanceState state, uint64_t now_ns) {
-  instance.state = state;
-  instance.tier = StartTier::kShell;
+void ControlLoop::start_shell(Instance& instance, LifeCause cause, uint64_t now_ns) {
+  change_state(instance, cause, now_ns);
   instance.awaited = somebody_waits(instance.service);
-  instance.ordered_ns = now_ns;
-  instance.busy_ns = now_ns;
   change_table(instance);
   runs_.push_back(instance.id);
-  if (state == InstanceState::kBooting) log::info("{}: shell started", name_of(instance));
+  if (cause == LifeCause::kShellStarted) log::info("{}: shell started", name_of(instance));
 }
 
 void ControlLoop::resume(Instance& instance, uint64_t now_ns) {
-  instance.state = InstanceState::kBooting;
-  instance.tier = StartTier::kStandby;
+  change_state(instance, LifeCause::kResumed, now_ns);
   instance.awaited = somebody_waits(instance.service);
-  instance.ordered_ns = now_ns;
-  instance.busy_ns = now_ns;
-  instance.moved_ns = now_ns;
   change_table(instance);
   runs_.push_back(instance.id);
   log::info("{}: resumed", name_of(instance));
 }
 
 void ControlLoop::call_back(Instance& instance, uint64_t now_ns) {
-  instance.state = instance.was_active ? InstanceState::kActive : InstanceState::kBooting;
-  instance.ordered_ns = now_ns;
-  instance.busy_ns = now_ns;
+  change_state(instance, instance.was_ready() ? LifeCause::kCalledBack : LifeCause::kCalledBackCold, now_ns);
   change_table(instance);
   log::info("{}: called back from draining", name_of(instance));
 }
 
 void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
-  instance.state = InstanceState::kDraining;
-  instance.drain_began_ns = now_ns;
-  instance.empty_since_ns = 0;
+  change_state(instance, LifeCause::kDrainOrdered, now_ns);
   change_table(instance);
   if (const uint64_t flows = load_of(instance).in_flight.get(); flows != 0) {
     log::info("{}: draining, {} flows are open", name_of(instance), flows);
@@ -147,19 +129,13 @@ void ControlLoop::drain(Instance& instance, uint64_t now_ns) {
 }
 
 // Shown as standby first; the vCPU is paused when every worker has seen that (observe_pausing).
-void ControlLoop::begin_pause(Instance& instance) {
-  instance.state = InstanceState::kPausing;
-  instance.pause_ordered = false;
-  instance.pause_packets = instance.packets;
+void ControlLoop::begin_pause(Instance& instance, LifeCause cause, uint64_t now_ns) {
+  change_state(instance, cause, now_ns);
   change_table(instance);
 }
 
-// Its vCPU still runs; it shows anew that it is ready, as every instance that comes back from standby.
 void ControlLoop::call_off_pause(Instance& instance, uint64_t now_ns) {
-  instance.state = InstanceState::kBooting;
-  instance.ordered_ns = now_ns;
-  instance.busy_ns = now_ns;
-  instance.awaited = false;
+  change_state(instance, LifeCause::kPauseCalledOff, now_ns);
   change_table(instance);
 }
 
@@ -169,7 +145,7 @@ void ControlLoop::pause_quiet(ServiceIndex index, uint64_t now_ns) {
   for (Instance& instance : instances_of(index)) {
     if (size <= min || !is_pausable(instance, now_ns)) continue;
     log::info("{}: paused with {} quiet flows", name_of(instance), load_of(instance).in_flight.get());
-    begin_pause(instance);
+    begin_pause(instance, LifeCause::kWentQuiet, now_ns);
     --size;
   }
 }
@@ -182,19 +158,19 @@ bool ControlLoop::standby_wanted(const Instance& instance) const {
 }
 
 // A config that was read anew may want fewer, and a sleeper may have lost its flows to their timeout.
-void ControlLoop::trim_pool(ServiceIndex index, InstanceState state, uint32_t wanted) {
+void ControlLoop::trim_pool(ServiceIndex index, InstanceState state, uint32_t wanted, uint64_t now_ns) {
   uint32_t there = 0;
   for (Instance& instance : instances_of(index)) {
     if (instance.state != state || load_of(instance).in_flight.get() != 0) continue;
-    if (++there > wanted) leave(instance);
+    if (++there > wanted) leave(instance, LifeCause::kDismissed, now_ns);
   }
 }
 
 void ControlLoop::keep_pools(ServiceIndex index, const ServiceView& view, uint64_t now_ns) {
   Service& service = services_[index.value];
   const ServiceConfig& config = config_->services[index.value];
-  trim_pool(index, InstanceState::kShell, config.shells);
-  trim_pool(index, InstanceState::kStandby, config.standby);
+  trim_pool(index, InstanceState::kShell, config.shells, now_ns);
+  trim_pool(index, InstanceState::kStandby, config.standby, now_ns);
   if (config.shells == 0 && config.standby == 0) return;
   const auto in = [&](std::initializer_list<InstanceState> states) {
     return count(index, [&](const Instance& instance) {
@@ -214,13 +190,13 @@ void ControlLoop::keep_pools(ServiceIndex index, const ServiceView& view, uint64
   Instance* free = first_in(InstanceState::kAbsent);
   if (in({InstanceState::kStandby}) < config.standby) {
     if (Instance* shell = first_in(InstanceState::kShell); shell != nullptr) {
-      start_shell(*shell, InstanceState::kWarming, now_ns);
+      start_shell(*shell, LifeCause::kWarmingOrdered, now_ns);
     } else if (free != nullptr && driver_for(index).has_tiers()) {
-      begin(*free, InstanceState::kWarming, now_ns);
+      begin(*free, LifeCause::kWarmingOrdered, now_ns);
     }
   } else if (in({InstanceState::kShell}) < config.shells && free != nullptr &&
              driver_for(index).has_tiers()) {
-    begin(*free, InstanceState::kPreparing, now_ns);
+    begin(*free, LifeCause::kShellOrdered, now_ns);
   }
 }
 

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// One VM as the control plane sees it, and the states it goes through:
-//
-//   absent ────────────► booting ► active ► draining ► leaving ► stopping ► absent
-//     │ ▲                  ▲  ▲       │        │          ▲
-//     │ └ preparing ► shell┘  │       ▼        ▼          │
-//     │                       └────standby ◄ pausing      │
-//     └► warming ────────────────────────────►┘           │
-//                 any that fails ─────────────────────────┘
+// One VM as the control plane sees it. How it goes from state to state: instance_life.h.
 //
 //   preparing  a shell is ordered
 //   shell      prepared: process, VM, memory, image, vhost-user connected; not one guest instruction run
@@ -45,6 +38,7 @@ enum class InstanceState : uint8_t {
   kLeaving,
   kStopping,
 };
+inline constexpr uint8_t kInstanceStates = 11;
 
 // From what an instance was started when somebody wanted it.
 enum class StartTier : uint8_t { kCold, kShell, kStandby };
@@ -89,39 +83,58 @@ constexpr const char* to_string(InstanceState state) {
   return "?";
 }
 
+struct Instance;
+enum class LifeCause : uint8_t;  // instance_life.h
+
+// A state that is made once and then changed by instance_life.h only; everybody may read it.
+class LifeState {
+ public:
+  constexpr LifeState(InstanceState state) : state_(state) {}  // NOLINT(google-explicit-constructor)
+  constexpr operator InstanceState() const { return state_; }  // NOLINT(google-explicit-constructor)
+  LifeState& operator=(InstanceState) = delete;
+
+ private:
+  friend void change_state(Instance& instance, LifeCause cause, uint64_t now_ns);
+  void enter(InstanceState state) { state_ = state; }
+
+  InstanceState state_;
+};
+
+// Written by the control thread only; behind each field: which part of it writes.
 struct Instance {
   InstanceId id;
-  ServiceIndex service = kNobodys;        // whose slot it is; kNobodys: in the pool of spare ones
-  uint16_t number = 0;                    // of the slot among those of its service, for its name
-  DriverKind driver = DriverKind::kAuto;  // of the image that it was begun with
-  InstanceState state = InstanceState::kAbsent;
-  bool was_active = false;  // where a draining instance returns to when it is called back
-  bool process_gone = true;
-  bool failed = false;
-  bool proven = false;  // it has been active for a while
-  bool pause_ordered = false;
-  bool retiring = false;     // drains for good: neither called back nor kept
-  bool last_resort = false;  // … and takes new flows, as nobody else can
-  bool replaces = false;     // boots to take the place of one of an old image; not counted before it is ready
-  uint32_t revision = 0;     // of its service's image that it was begun with
-  bool awaited = false;      // a SYN waited when it was ordered
-  StartTier tier = StartTier::kCold;
-  int32_t pid = 0;
-  uint64_t ordered_ns = 0;      // of the last order to boot, prepare, run or pause
-  uint64_t spawn_began_ns = 0;  // the driver began to make its process
-  uint64_t spawned_ns = 0;
-  uint64_t ready_ns = 0;
-  uint64_t busy_ns = 0;        // when it was last seen with a flow, or came up
-  uint64_t flows_opened = 0;   // at that look
-  uint64_t packets = 0;        // both ways, at the last look
-  uint64_t pause_packets = 0;  // likewise, when it was decided to pause it
-  uint64_t moved_ns = 0;       // when that was last seen to change
-  uint64_t drain_began_ns = 0;
-  uint64_t empty_since_ns = 0;  // draining: without a flow since; 0: it has some
-  uint64_t sweeps_due =
-      0;  // absent: WorkerLoad::sweeps_done of its worker at which the last one's flows are gone
-  uint64_t table_version = 0;  // of the first table that shows its present role
+  ServiceIndex service = kNobodys;  // instance_pool: whose slot it is; kNobodys: a spare one
+  uint16_t number = 0;              // instance_pool: of the slot among those of its service, for its name
+  DriverKind driver = DriverKind::kAuto;  // instance_life: of the image that it was begun with
+  LifeState state = InstanceState::kAbsent;
+  bool process_gone = true;  // driver events: nothing is left that could be stopped
+  bool failed = false;       // instance_life: that is why it leaves
+  bool proven = false;       // health: active for so long that its boot counts as a success
+  bool retiring = false;     // retirement: drains for good, is neither called back nor kept
+  bool last_resort = false;  // replacement: … and takes new flows, as nobody else can
+  bool replaces = false;  // replacement: boots in the place of one of an old image; not counted until ready
+  uint32_t revision = 0;  // instance_life: of its service's image that it was begun with
+  bool awaited = false;   // whoever orders it: a SYN waited
+  StartTier tier = StartTier::kCold;  // instance_life
+  int32_t pid = 0;                    // driver events; 0: no process
+  uint64_t ordered_ns = 0;            // instance_life: of the last order to boot, prepare, run or pause
+  uint64_t spawn_began_ns = 0;        // driver events: the driver began to make its process
+  uint64_t spawned_ns = 0;            // driver events
+  uint64_t ready_ns = 0;              // instance_life: when it last proved that it answers; 0: never so far
+  uint64_t busy_ns = 0;               // observation: last seen with a flow; instance_life: came up
+  uint64_t flows_opened = 0;          // observation: at that look
+  uint64_t packets = 0;               // observation: both ways, at the last look
+  uint64_t pause_packets = 0;         // instance_life: likewise, when it was decided to pause it
+  uint64_t pause_ordered_ns = 0;      // pausing: when the driver was told; 0: not every worker knows yet
+  uint64_t moved_ns = 0;              // observation: when packets was last seen to change
+  uint64_t drain_began_ns = 0;        // instance_life
+  uint64_t empty_since_ns = 0;        // draining, observation: without a flow since; 0: it has some
+  // departures, absent: WorkerLoad::sweeps_done of its worker at which the last one's flows are gone
+  uint64_t sweeps_due = 0;
+  uint64_t table_version = 0;  // publication: of the first table that shows its present role
 
+  // Where a draining instance returns to when it is called back.
+  [[nodiscard]] bool was_ready() const { return ready_ns != 0; }
   [[nodiscard]] bool counts() const {
     return state == InstanceState::kBooting || state == InstanceState::kActive;
   }
