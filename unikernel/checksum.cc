@@ -9,14 +9,14 @@ namespace grin {
 namespace {
 
 template <typename Word>
-std::uint64_t load(const std::byte* from) {
+uint64_t load(const std::byte* from) {
   Word value;
   std::memcpy(&value, from, sizeof(value));
   return value;
 }
 
 // 32 bytes the same way.
-std::uint64_t add_half_block(const std::byte* from, std::uint64_t sum) {
+uint64_t add_half_block(const std::byte* from, uint64_t sum) {
   asm("addq (%1), %0\n\t"
       "adcq 8(%1), %0\n\t"
       "adcq 16(%1), %0\n\t"
@@ -28,7 +28,7 @@ std::uint64_t add_half_block(const std::byte* from, std::uint64_t sum) {
   return sum;
 }
 
-std::uint64_t add_two_quads(const std::byte* from, std::uint64_t sum) {
+uint64_t add_two_quads(const std::byte* from, uint64_t sum) {
   asm("addq (%1), %0\n\t"
       "adcq 8(%1), %0\n\t"
       "adcq $0, %0"
@@ -39,7 +39,7 @@ std::uint64_t add_two_quads(const std::byte* from, std::uint64_t sum) {
 }
 
 // 64 bytes in one chain of add-with-carry: one instruction per 8 bytes.
-std::uint64_t add_block(const std::byte* from, std::uint64_t sum) {
+uint64_t add_block(const std::byte* from, uint64_t sum) {
   asm("addq (%1), %0\n\t"
       "adcq 8(%1), %0\n\t"
       "adcq 16(%1), %0\n\t"
@@ -57,9 +57,9 @@ std::uint64_t add_block(const std::byte* from, std::uint64_t sum) {
 
 }  // namespace
 
-std::uint64_t partial_checksum(std::span<const std::byte> bytes, std::uint64_t sum) {
+uint64_t partial_checksum(std::span<const std::byte> bytes, uint64_t sum) {
   const std::byte* cursor = bytes.data();
-  std::size_t left_bytes = bytes.size();
+  size_t left_bytes = bytes.size();
   for (; left_bytes >= 64; left_bytes -= 64, cursor += 64) sum = add_block(cursor, sum);
   // No loop over what is left: a header is 20 to 40 bytes, and most of a loop is the loop.
   if ((left_bytes & 32) != 0) {
@@ -71,20 +71,20 @@ std::uint64_t partial_checksum(std::span<const std::byte> bytes, std::uint64_t s
     cursor += 16;
   }
   if ((left_bytes & 8) != 0) {
-    sum = add_sums(sum, load<std::uint64_t>(cursor));
+    sum = add_sums(sum, load<uint64_t>(cursor));
     cursor += 8;
   }
   if ((left_bytes & 4) != 0) {
-    sum = add_sums(sum, load<std::uint32_t>(cursor));
+    sum = add_sums(sum, load<uint32_t>(cursor));
     cursor += 4;
   }
   if ((left_bytes & 3) == 0) return sum;
-  std::uint64_t tail = 0;
+  uint64_t tail = 0;
   if ((left_bytes & 2) != 0) {
-    tail = load<std::uint16_t>(cursor);
+    tail = load<uint16_t>(cursor);
     cursor += 2;
   }
-  if ((left_bytes & 1) != 0) tail |= load<std::uint8_t>(cursor) << (8 * (left_bytes & 2));
+  if ((left_bytes & 1) != 0) tail |= load<uint8_t>(cursor) << (8 * (left_bytes & 2));
   return add_sums(sum, tail);
 }
 

@@ -7,7 +7,6 @@
 // be added as long as each piece but the last has an even size. finish_checksum() folds and inverts: its
 // result is written to the packet as it is in memory, and is zero over a packet whose checksum field is
 // right.
-
 #pragma once
 
 #include <bit>
@@ -19,32 +18,32 @@
 
 namespace grin {
 
-[[nodiscard]] constexpr std::uint64_t add_sums(std::uint64_t left, std::uint64_t right) {
-  std::uint64_t sum = 0;
+[[nodiscard]] constexpr uint64_t add_sums(uint64_t left, uint64_t right) {
+  uint64_t sum = 0;
   const bool carry = __builtin_add_overflow(left, right, &sum);
   return sum + (carry ? 1 : 0);
 }
 
-[[nodiscard]] std::uint64_t partial_checksum(std::span<const std::byte> bytes, std::uint64_t sum = 0);
+[[nodiscard]] uint64_t partial_checksum(std::span<const std::byte> bytes, uint64_t sum = 0);
 
 // The pseudo header of TCP (RFC 9293 3.1).
-[[nodiscard]] constexpr std::uint64_t pseudo_header_sum(std::uint32_t source, std::uint32_t destination,
-                                                        std::uint8_t protocol, std::size_t size_bytes) {
-  const auto size = static_cast<std::uint16_t>(size_bytes);
-  return std::uint64_t{__builtin_bswap32(source)} + __builtin_bswap32(destination) + __builtin_bswap16(size) +
-         (std::uint64_t{protocol} << 8);
+[[nodiscard]] constexpr uint64_t pseudo_header_sum(uint32_t source, uint32_t destination, uint8_t protocol,
+                                                   size_t size_bytes) {
+  const auto size = static_cast<uint16_t>(size_bytes);
+  return uint64_t{__builtin_bswap32(source)} + __builtin_bswap32(destination) + __builtin_bswap16(size) +
+         (uint64_t{protocol} << 8);
 }
 
-[[nodiscard]] constexpr std::uint16_t finish_checksum(std::uint64_t sum) {
+[[nodiscard]] constexpr uint16_t finish_checksum(uint64_t sum) {
   // Rotating by half adds each half to the other: the carry comes out at the bottom of the upper one.
   sum += std::rotr(sum, 32);
-  auto folded = static_cast<std::uint32_t>(sum >> 32);
+  auto folded = static_cast<uint32_t>(sum >> 32);
   folded += std::rotr(folded, 16);
-  return static_cast<std::uint16_t>(~(folded >> 16));
+  return static_cast<uint16_t>(~(folded >> 16));
 }
 
 // Stores what finish_checksum() returned.
-inline void store_checksum(Be16& field, std::uint16_t checksum) {
+inline void store_checksum(Be16& field, uint16_t checksum) {
   field.set(__builtin_bswap16(checksum));  // swaps back
 }
 

@@ -11,22 +11,22 @@ namespace grin {
 namespace {
 
 // 200 us give a frequency within about 0.1 %: a pair of readings is good to about 0.1 us.
-constexpr std::uint32_t kMeasure_us = 200;
+constexpr uint32_t kMeasureUs = 200;
 // Of several readings of a pair the one that took least time is kept: a vCPU can lose its core in between.
 constexpr int kPairTries = 4;
 
 struct TimerPair {
-  std::uint64_t tsc;
-  std::uint32_t count;
+  uint64_t tsc;
+  uint32_t count;
 };
 
 TimerPair read_pair() {
   TimerPair best{};
-  std::uint64_t best_ticks = ~std::uint64_t{0};
+  uint64_t best_ticks = ~uint64_t{0};
   for (int i = 0; i < kPairTries; ++i) {
-    const std::uint64_t before = read_tsc();
-    const std::uint32_t count = mmio_read32(lapic::kTimerCurrentCount);
-    const std::uint64_t ticks = read_tsc() - before;
+    const uint64_t before = read_tsc();
+    const uint32_t count = mmio_read32(lapic::kTimerCurrentCount);
+    const uint64_t ticks = read_tsc() - before;
     if (ticks >= best_ticks) continue;
     best_ticks = ticks;
     best = {before + ticks / 2, count};
@@ -34,50 +34,50 @@ TimerPair read_pair() {
   return best;
 }
 
-std::uint64_t measure_tsc_khz() {
+uint64_t measure_tsc_khz() {
   mmio_write32(lapic::kTimerDivide, lapic::kDivideByOne);
   mmio_write32(lapic::kTimerEntry, lapic::kMasked);
   mmio_write32(lapic::kTimerInitialCount, 0xffff'ffff);
   const TimerPair first = read_pair();
-  constexpr std::uint32_t kTicks = kMeasure_us * lapic::kTicksPerMicrosecond;
+  constexpr uint32_t kTicks = kMeasureUs * lapic::kTicksPerMicrosecond;
   // Bounded: a timer that stands still must not hang the boot.
   for (int i = 0; i < 1'000'000; ++i) {
     if (first.count - mmio_read32(lapic::kTimerCurrentCount) >= kTicks) break;
   }
   const TimerPair second = read_pair();
   mmio_write32(lapic::kTimerInitialCount, 0);
-  const std::uint64_t timer_ticks = first.count - second.count;
+  const uint64_t timer_ticks = first.count - second.count;
   if (timer_ticks < kTicks) return 0;
   return (second.tsc - first.tsc) * lapic::kTicksPerMicrosecond * 1000 / timer_ticks;
 }
 
-std::uint64_t hypervisor_tsc_khz() {
-  constexpr std::uint32_t kHypervisorLeaf = 0x4000'0000;
-  const std::uint32_t last = cpuid(kHypervisorLeaf).eax;
+uint64_t hypervisor_tsc_khz() {
+  constexpr uint32_t kHypervisorLeaf = 0x4000'0000;
+  const uint32_t last = cpuid(kHypervisorLeaf).eax;
   if (last < cheshire::abi::kTimingCpuidLeaf || last > kHypervisorLeaf + 0xffff) return 0;
   return cpuid(cheshire::abi::kTimingCpuidLeaf).eax;
 }
 
 // Intel SDM volume 2, CPUID 0x15: crystal in Hz (ECX) times EBX / EAX.
-std::uint64_t crystal_tsc_khz() {
-  constexpr std::uint32_t kCrystalLeaf = 0x15;
+uint64_t crystal_tsc_khz() {
+  constexpr uint32_t kCrystalLeaf = 0x15;
   if (cpuid(0).eax < kCrystalLeaf) return 0;
   const CpuidResult leaf = cpuid(kCrystalLeaf);
   if (leaf.eax == 0 || leaf.ebx == 0 || leaf.ecx == 0) return 0;
-  return std::uint64_t{leaf.ecx} * leaf.ebx / leaf.eax / 1000;
+  return uint64_t{leaf.ecx} * leaf.ebx / leaf.eax / 1000;
 }
 
 // 1000 * 2^64 / khz. The quotient fits as khz is above 1000.
-std::uint64_t scaled_us_per_tick(std::uint64_t tsc_khz) {
-  std::uint64_t quotient;
-  std::uint64_t remainder;
+uint64_t scaled_us_per_tick(uint64_t tsc_khz) {
+  uint64_t quotient;
+  uint64_t remainder;
   asm("divq %4" : "=a"(quotient), "=d"(remainder) : "a"(0ULL), "d"(1000ULL), "r"(tsc_khz) : "cc");
   return quotient;
 }
 
 }  // namespace
 
-std::string_view Clock::init(std::uint64_t tsc_khz, bool may_measure, std::uint64_t zero_tsc) {
+std::string_view Clock::init(uint64_t tsc_khz, bool may_measure, uint64_t zero_tsc) {
   base_tsc_ = zero_tsc;
   std::string_view source = "cmdline";
   if (tsc_khz == 0) {
@@ -98,12 +98,12 @@ std::string_view Clock::init(std::uint64_t tsc_khz, bool may_measure, std::uint6
   return source;
 }
 
-std::uint64_t Clock::to_us(std::uint64_t tsc) const {
+uint64_t Clock::to_us(uint64_t tsc) const {
   __extension__ using Wide = unsigned __int128;
-  return static_cast<std::uint64_t>((Wide{tsc - base_tsc_} * us_per_tick_) >> 64);
+  return static_cast<uint64_t>((Wide{tsc - base_tsc_} * us_per_tick_) >> 64);
 }
 
-std::uint64_t Clock::now_us() const {
+uint64_t Clock::now_us() const {
   return to_us(read_tsc());
 }
 

@@ -8,7 +8,7 @@
 namespace grin {
 namespace {
 
-constexpr std::uint32_t kMaxDelay_ms = 1U << 30;
+constexpr uint32_t kDelayMsMax = 1U << 30;
 
 // The rest of the line. Each byte is looked at once, by whoever knows what it may be: where every instruction
 // is emulated, this line is the longest part of the boot.
@@ -21,16 +21,16 @@ struct Cursor {
     while (!at_end_of_option()) ++at;
   }
   // Steps over `text` if it is next.
-  template <std::size_t kSize>
+  template <size_t kSize>
   [[nodiscard]] bool skip(const char (&text)[kSize]) {
-    constexpr std::size_t kLength = kSize - 1;
-    if (static_cast<std::size_t>(end - at) < kLength) return false;
+    constexpr size_t kLength = kSize - 1;
+    if (static_cast<size_t>(end - at) < kLength) return false;
     if (__builtin_memcmp(at, text, kLength) != 0) return false;
     at += kLength;
     return true;
   }
   // Steps over a whole name: what follows is '=' or the end of the option.
-  template <std::size_t kSize>
+  template <size_t kSize>
   [[nodiscard]] bool skip_name(const char (&text)[kSize]) {
     const char* const before = at;
     if (skip(text) && (at_end_of_option() || *at == '=')) return true;
@@ -40,27 +40,27 @@ struct Cursor {
 };
 
 // By character; kNoDigit for what is none. A look-up instead of comparisons, as above.
-constexpr std::uint8_t kNoDigit = 0xff;
-consteval std::array<std::uint8_t, 256> make_digits() {
-  std::array<std::uint8_t, 256> digits;
+constexpr uint8_t kNoDigit = 0xff;
+consteval std::array<uint8_t, 256> make_digits() {
+  std::array<uint8_t, 256> digits;
   digits.fill(kNoDigit);
-  for (std::uint8_t i = 0; i < 10; ++i) digits[std::size_t{'0'} + i] = i;
-  for (std::uint8_t i = 0; i < 6; ++i) {
-    digits[std::size_t{'a'} + i] = static_cast<std::uint8_t>(10 + i);
-    digits[std::size_t{'A'} + i] = static_cast<std::uint8_t>(10 + i);
+  for (uint8_t i = 0; i < 10; ++i) digits[size_t{'0'} + i] = i;
+  for (uint8_t i = 0; i < 6; ++i) {
+    digits[size_t{'a'} + i] = static_cast<uint8_t>(10 + i);
+    digits[size_t{'A'} + i] = static_cast<uint8_t>(10 + i);
   }
   return digits;
 }
-constexpr std::array<std::uint8_t, 256> kDigits = make_digits();
+constexpr std::array<uint8_t, 256> kDigits = make_digits();
 
 // Digits up to the first character that is none; at least one, and no more than surely fit 64 bits.
-template <std::uint64_t kBase>
-bool read_digits(Cursor& cursor, std::uint64_t& out) {
+template <uint64_t kBase>
+bool read_digits(Cursor& cursor, uint64_t& out) {
   constexpr std::ptrdiff_t kDigitsMax = kBase == 16 ? 16 : 19;
   const char* at = cursor.at;
-  std::uint64_t value = 0;
+  uint64_t value = 0;
   for (; at != cursor.end; ++at) {
-    const std::uint64_t digit = kDigits[static_cast<unsigned char>(*at)];
+    const uint64_t digit = kDigits[static_cast<unsigned char>(*at)];
     if (digit >= kBase) break;
     value = value * kBase + digit;
   }
@@ -72,21 +72,21 @@ bool read_digits(Cursor& cursor, std::uint64_t& out) {
 
 // "=" and a number between min and max, up to the end of the option.
 template <typename Number>
-bool read_number(Cursor& cursor, std::uint64_t min, std::uint64_t max, Number& out) {
-  std::uint64_t value = 0;
+bool read_number(Cursor& cursor, uint64_t min, uint64_t max, Number& out) {
+  uint64_t value = 0;
   if (!cursor.skip("=") || !read_digits<10>(cursor, value) || !cursor.at_end_of_option()) return false;
   if (value < min || value > max) return false;
   out = static_cast<Number>(value);
   return true;
 }
 
-bool read_ip(Cursor& cursor, std::uint32_t& out) {
-  std::uint32_t ip = 0;
+bool read_ip(Cursor& cursor, uint32_t& out) {
+  uint32_t ip = 0;
   for (int i = 0; i < 4; ++i) {
-    std::uint64_t part = 0;
+    uint64_t part = 0;
     const bool follows = i == 0 ? cursor.skip("=") : cursor.skip(".");
     if (!follows || !read_digits<10>(cursor, part) || part > 255) return false;
-    ip = (ip << 8) | static_cast<std::uint32_t>(part);
+    ip = (ip << 8) | static_cast<uint32_t>(part);
   }
   if (!cursor.at_end_of_option() || ip == 0) return false;
   out = ip;
@@ -107,15 +107,15 @@ bool read_idle(Cursor& cursor, IdleMethod& out) {
 // <size>@0x<base>:<irq>, with anything after a further colon left to others (Linux puts an id there).
 bool read_device(Cursor& cursor, Config& config) {
   while (!cursor.at_end_of_option() && *cursor.at != '@') ++cursor.at;
-  std::uint64_t base = 0;
-  std::uint64_t irq = 0;
+  uint64_t base = 0;
+  uint64_t irq = 0;
   if (!cursor.skip("@0x") || !read_digits<16>(cursor, base)) return false;
   if (base > 0xffff'f000 || (base & 3) != 0) return false;
   if (!cursor.skip(":") || !read_digits<10>(cursor, irq) || irq > 255) return false;
   if (!cursor.at_end_of_option() && *cursor.at != ':') return false;
   if (config.device_count == config.devices.size()) return false;
-  config.devices[config.device_count++] = {.base = static_cast<std::uintptr_t>(base),
-                                           .irq = static_cast<std::uint32_t>(irq)};
+  config.devices[config.device_count++] = {.base = static_cast<uintptr_t>(base),
+                                           .irq = static_cast<uint32_t>(irq)};
   cursor.skip_option();
   return true;
 }
@@ -125,17 +125,17 @@ enum class Outcome { kOk, kUnknown, kBadValue };
 // What a VMM adds by itself comes first.
 Outcome read_option(Cursor& cursor, Config& config) {
   const auto outcome = [](bool ok) { return ok ? Outcome::kOk : Outcome::kBadValue; };
-  constexpr std::uint64_t kMax32 = std::numeric_limits<std::uint32_t>::max();
+  constexpr uint64_t kMax32 = std::numeric_limits<uint32_t>::max();
   Cursor& c = cursor;
   if (c.skip_name("idle")) return outcome(read_idle(c, config.idle));
   if (c.skip_name("quiet")) return outcome(read_number(c, 0, 1, config.quiet));
   if (c.skip_name("ip")) return outcome(read_ip(c, config.ip));
   if (c.skip_name("port")) return outcome(read_number(c, 1, 65535, config.port));
   if (c.skip_name("service_us")) return outcome(read_number(c, 0, kMax32, config.service_us));
-  if (c.skip_name("workers")) return outcome(read_number(c, 1, kMaxWorkers, config.worker_count));
-  if (c.skip_name("body")) return outcome(read_number(c, 1, kMaxBodySize_bytes, config.body_size_bytes));
-  if (c.skip_name("listen_delay_ms")) return outcome(read_number(c, 0, kMaxDelay_ms, config.listen_delay_ms));
-  if (c.skip_name("panic_after_ms")) return outcome(read_number(c, 0, kMaxDelay_ms, config.panic_after_ms));
+  if (c.skip_name("workers")) return outcome(read_number(c, 1, kWorkersMax, config.worker_count));
+  if (c.skip_name("body")) return outcome(read_number(c, 1, kBodyBytesMax, config.body_size_bytes));
+  if (c.skip_name("listen_delay_ms")) return outcome(read_number(c, 0, kDelayMsMax, config.listen_delay_ms));
+  if (c.skip_name("panic_after_ms")) return outcome(read_number(c, 0, kDelayMsMax, config.panic_after_ms));
   if (c.skip_name("silent")) return outcome(read_number(c, 0, 1, config.silent));
   if (c.skip_name("tsc_khz")) return outcome(read_number(c, 1001, kMax32, config.tsc_khz));
   return Outcome::kUnknown;
@@ -144,7 +144,7 @@ Outcome read_option(Cursor& cursor, Config& config) {
 CmdlineError error_in(std::string_view what, const char* option, Cursor cursor) {
   cursor.at = option;
   cursor.skip_option();
-  return {what, {option, static_cast<std::size_t>(cursor.at - option)}};
+  return {what, {option, static_cast<size_t>(cursor.at - option)}};
 }
 
 }  // namespace

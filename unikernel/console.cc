@@ -12,12 +12,12 @@
 namespace grin {
 namespace {
 
-constexpr std::uint16_t kFifoControlPort = cheshire::abi::kSerialPort + 2;
-constexpr std::uint16_t kLineStatusPort = cheshire::abi::kSerialPort + 5;
-constexpr std::uint8_t kFifoEnable = 0x01;
-constexpr std::uint8_t kTransmitterEmpty = 0x20;
+constexpr uint16_t kFifoControlPort = cheshire::abi::kSerialPort + 2;
+constexpr uint16_t kLineStatusPort = cheshire::abi::kSerialPort + 5;
+constexpr uint8_t kFifoEnable = 0x01;
+constexpr uint8_t kTransmitterEmpty = 0x20;
 // Each access is an exit to the VMM, so one look at the status serves a whole FIFO of a 16550.
-constexpr std::size_t kFifoSize_bytes = 16;
+constexpr size_t kFifoBytes = 16;
 // Far above the 1.4 ms that 16 bytes take at 115,200 baud, as each of these reads is an exit, too.
 constexpr int kReadyPollLimit = 10'000;
 
@@ -31,13 +31,13 @@ void wait_until_empty() {
 
 void console_write(std::string_view text) {
   out8(kFifoControlPort, kFifoEnable);
-  std::size_t room = 0;
+  size_t room = 0;
   const auto write_byte = [&room](char byte) {
     if (room == 0) {
       wait_until_empty();
-      room = kFifoSize_bytes;
+      room = kFifoBytes;
     }
-    out8(cheshire::abi::kSerialPort, static_cast<std::uint8_t>(byte));
+    out8(cheshire::abi::kSerialPort, static_cast<uint8_t>(byte));
     --room;
   };
   for (const char byte : text) {

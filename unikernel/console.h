@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // The serial console: a few lines of log, never in the packet path.
-
 #pragma once
 
 #include <string_view>

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // What grin counts; /stats prints it. One vCPU reads and writes it, so these are plain numbers.
-
 #pragma once
 
 #include <cstdint>
@@ -10,17 +9,17 @@
 namespace grin {
 
 struct Counters {
-  std::uint64_t requests = 0;      // answered with a page, errors not included
-  std::uint64_t bad_requests = 0;  // answered with a 4xx or 5xx
-  std::uint64_t opened = 0;        // connections that completed the handshake
-  std::uint64_t retransmits = 0;   // segments sent more than once
-  std::uint64_t bad_frames = 0;    // too short, wrong length, checksum, or not for us
-  std::uint64_t out_of_order = 0;  // segments dropped because one before them is missing
-  std::uint64_t table_full = 0;    // SYNs dropped
-  std::uint64_t tx_full = 0;       // frames other than data not sent because the ring was full
-  std::uint64_t resets_sent = 0;
+  uint64_t requests = 0;      // answered with a page, errors not included
+  uint64_t bad_requests = 0;  // answered with a 4xx or 5xx
+  uint64_t opened = 0;        // connections that completed the handshake
+  uint64_t retransmits = 0;   // segments sent more than once
+  uint64_t bad_frames = 0;    // too short, wrong length, checksum, or not for us
+  uint64_t out_of_order = 0;  // segments dropped because one before them is missing
+  uint64_t table_full = 0;    // SYNs dropped
+  uint64_t tx_full = 0;       // frames other than data not sent because the ring was full
+  uint64_t resets_sent = 0;
 
-  [[nodiscard]] std::uint64_t drops() const { return bad_frames + out_of_order + table_full + tx_full; }
+  [[nodiscard]] uint64_t drops() const { return bad_frames + out_of_order + table_full + tx_full; }
 };
 
 }  // namespace grin

@@ -3,7 +3,6 @@
 
 // The seam between the protocols and whatever carries Ethernet frames: virtio_net in the image, a vector in
 // the tests. One frame is written at a time: next_frame(), fill it, send().
-
 #pragma once
 
 #include <cstddef>
@@ -12,16 +11,16 @@
 
 namespace grin {
 
-inline constexpr std::size_t kMaxFrameSize_bytes = 1514;
+inline constexpr size_t kFrameBytesMax = 1514;
 
 class FramePort {
  public:
-  // Memory for one frame of up to kMaxFrameSize_bytes; empty while the ring is full. Asking twice without
+  // Memory for one frame of up to kFrameBytesMax; empty while the ring is full. Asking twice without
   // send() gives the same memory.
   [[nodiscard]] virtual std::span<std::byte> next_frame() = 0;
 
   // Sends the first size_bytes of what next_frame() gave.
-  virtual void send(std::size_t size_bytes) = 0;
+  virtual void send(size_t size_bytes) = 0;
 
  protected:
   ~FramePort() = default;

@@ -31,7 +31,7 @@ bool is_control(char byte) {
 }  // namespace
 
 void RequestParser::append(char byte) {
-  if (token_size_ == kMaxToken_bytes) {
+  if (token_size_ == kTokenBytesMax) {
     token_overflow_ = true;
   } else {
     token_[token_size_++] = byte;
@@ -43,18 +43,18 @@ void RequestParser::start_request() {
 }
 
 ParseResult RequestParser::feed(std::span<const std::byte> input) {
-  std::size_t taken = 0;
+  size_t taken = 0;
   while (taken < input.size()) {
     if (state_ == State::kBody) {
-      const std::size_t left = input.size() - taken;
-      const std::size_t skip = body_left_bytes_ < left ? static_cast<std::size_t>(body_left_bytes_) : left;
+      const size_t left = input.size() - taken;
+      const size_t skip = body_left_bytes_ < left ? static_cast<size_t>(body_left_bytes_) : left;
       body_left_bytes_ -= skip;
       taken += skip;
       if (body_left_bytes_ != 0) return {ParseEvent::kNeedMore, taken};
       state_ = State::kStart;
       return {ParseEvent::kRequest, taken};
     }
-    if (head_size_bytes_ == kMaxRequestHead_bytes) return {ParseEvent::kHeadTooLarge, taken};
+    if (head_size_bytes_ == kRequestHeadBytesMax) return {ParseEvent::kHeadTooLarge, taken};
     ++head_size_bytes_;
     const ParseEvent event = take_byte(static_cast<char>(input[taken++]));
     if (event != ParseEvent::kNeedMore) return {event, taken};
@@ -94,7 +94,7 @@ ParseEvent RequestParser::take_start_byte(char byte) {
     return_seen_ = false;
     return ParseEvent::kNeedMore;
   }
-  const std::uint32_t head_size_bytes = head_size_bytes_;
+  const uint32_t head_size_bytes = head_size_bytes_;
   start_request();
   head_size_bytes_ = head_size_bytes;
   state_ = State::kMethod;

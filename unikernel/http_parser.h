@@ -5,7 +5,6 @@
 // the few facts that decide the answer. So a connection needs no buffer for a request head.
 //
 // A request is complete when its body has been read too; bodies are discarded. All zero is the initial state.
-
 #pragma once
 
 #include <array>
@@ -16,10 +15,10 @@
 
 namespace grin {
 
-inline constexpr std::uint32_t kMaxRequestHead_bytes = 8192;
+inline constexpr uint32_t kRequestHeadBytesMax = 8192;
 
-enum class Method : std::uint8_t { kOther, kGet, kHead, kPost };
-enum class Target : std::uint8_t { kOther, kHealth, kStats };
+enum class Method : uint8_t { kOther, kGet, kHead, kPost };
+enum class Target : uint8_t { kOther, kHealth, kStats };
 
 struct Request {
   Method method;
@@ -27,7 +26,7 @@ struct Request {
   bool close;  // the client wants, or its version implies, that the connection ends after the answer
 };
 
-enum class ParseEvent : std::uint8_t {
+enum class ParseEvent : uint8_t {
   kNeedMore,        // all input was taken
   kExpectContinue,  // the client waits for "100 Continue" before it sends the body; go on feeding
   kRequest,         // request() is complete
@@ -38,7 +37,7 @@ enum class ParseEvent : std::uint8_t {
 
 struct ParseResult {
   ParseEvent event;
-  std::size_t taken_bytes;
+  size_t taken_bytes;
 };
 
 class RequestParser {
@@ -51,15 +50,8 @@ class RequestParser {
   [[nodiscard]] const Request& request() const { return request_; }
 
  private:
-  enum class State : std::uint8_t { kStart, kMethod, kTarget, kVersion, kName, kValue, kSkip, kBody };
-  enum class Header : std::uint8_t {
-    kIgnored,
-    kConnection,
-    kContentLength,
-    kExpect,
-    kHost,
-    kTransferEncoding
-  };
+  enum class State : uint8_t { kStart, kMethod, kTarget, kVersion, kName, kValue, kSkip, kBody };
+  enum class Header : uint8_t { kIgnored, kConnection, kContentLength, kExpect, kHost, kTransferEncoding };
 
   ParseEvent take_byte(char byte);
   ParseEvent take_start_byte(char byte);
@@ -77,10 +69,10 @@ class RequestParser {
   void append(char byte);
   [[nodiscard]] std::string_view token() const { return {token_.data(), token_size_}; }
 
-  static constexpr std::size_t kMaxToken_bytes = 24;
+  static constexpr size_t kTokenBytesMax = 24;
 
-  std::uint64_t body_left_bytes_;
-  std::uint32_t head_size_bytes_;
+  uint64_t body_left_bytes_;
+  uint32_t head_size_bytes_;
   State state_;
   Header header_;
   Request request_;
@@ -91,8 +83,8 @@ class RequestParser {
   bool return_seen_;     // the last byte was a CR: only LF may follow
   bool token_overflow_;  // longer than anything that we look for
   bool token_frozen_;    // the rest of the target is a query, or of the token white space
-  std::uint8_t token_size_;
-  std::array<char, kMaxToken_bytes> token_;
+  uint8_t token_size_;
+  std::array<char, kTokenBytesMax> token_;
 };
 
 }  // namespace grin

@@ -5,7 +5,7 @@
 
 namespace grin {
 
-bool HttpServer::init(const Options& options, Arena& arena, std::size_t capacity) {
+bool HttpServer::init(const Options& options, Arena& arena, size_t capacity) {
   options_ = options;
   const std::span<Pages> pages = arena.take<Pages>(1);
   const std::span<IndexLink> links = arena.take<IndexLink>(capacity + 1);
@@ -23,9 +23,9 @@ void HttpServer::on_open(ConnectionId id) {
   sessions_[id] = Session{};
 }
 
-std::size_t HttpServer::on_data(ConnectionId id, std::span<const std::byte> data) {
+size_t HttpServer::on_data(ConnectionId id, std::span<const std::byte> data) {
   Session& session = sessions_[id];
-  std::size_t taken = 0;
+  size_t taken = 0;
   while (taken < data.size()) {
     if (session.closing) return data.size();
     if (session.in_service || session.response_count == kPipelineDepth) break;
@@ -106,8 +106,8 @@ void HttpServer::answer_stats(ConnectionId id, bool head_only, bool close) {
 
 void HttpServer::queue_response(ConnectionId id, const Page& page, bool head_only, bool close) {
   Session& session = sessions_[id];
-  const std::uint32_t size_bytes = head_only ? page.head_size_bytes : page.size_bytes();
-  const std::size_t slot = (session.response_first + session.response_count) % kPipelineDepth;
+  const uint32_t size_bytes = head_only ? page.head_size_bytes : page.size_bytes();
+  const size_t slot = (session.response_first + session.response_count) % kPipelineDepth;
   session.responses[slot] = {&page, session.stream_end, size_bytes};
   ++session.response_count;
   session.stream_end += size_bytes;
@@ -127,7 +127,7 @@ void HttpServer::on_peer_closed(ConnectionId id) {
   }
 }
 
-void HttpServer::on_acked(ConnectionId id, std::uint32_t offset_bytes) {
+void HttpServer::on_acked(ConnectionId id, uint32_t offset_bytes) {
   Session& session = sessions_[id];
   while (session.response_count != 0) {
     const Response& oldest = session.responses[session.response_first];
@@ -148,15 +148,15 @@ void HttpServer::on_gone(ConnectionId id) {
   on_acked(id, session.stream_end);
 }
 
-void HttpServer::fill(ConnectionId id, std::uint32_t offset_bytes, std::span<std::byte> out) {
+void HttpServer::fill(ConnectionId id, uint32_t offset_bytes, std::span<std::byte> out) {
   const Session& session = sessions_[id];
-  std::size_t done = 0;
-  for (std::size_t i = 0; i < session.response_count && done < out.size(); ++i) {
+  size_t done = 0;
+  for (size_t i = 0; i < session.response_count && done < out.size(); ++i) {
     const Response& response = session.responses[(session.response_first + i) % kPipelineDepth];
-    const std::uint32_t from = offset_bytes + static_cast<std::uint32_t>(done) - response.start;
+    const uint32_t from = offset_bytes + static_cast<uint32_t>(done) - response.start;
     if (from >= response.size_bytes) continue;
-    const std::size_t left = response.size_bytes - from;
-    const std::size_t count = left < out.size() - done ? left : out.size() - done;
+    const size_t left = response.size_bytes - from;
+    const size_t count = left < out.size() - done ? left : out.size() - done;
     response.page->copy(from, out.subspan(done, count));
     done += count;
   }

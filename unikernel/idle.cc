@@ -11,11 +11,11 @@ namespace grin {
 namespace {
 
 // The count register has 32 bits; a longer wait just wakes up in between.
-constexpr std::uint64_t kMaxTimer_us = 0xffff'ffffU / lapic::kTicksPerMicrosecond;
+constexpr uint64_t kTimerMaxUs = 0xffff'ffffU / lapic::kTicksPerMicrosecond;
 
-void route_irq(std::uint32_t irq) {
-  const std::uint32_t entry = lapic::kIoapicRedirection + 2 * irq;
-  const std::uint32_t own_id = mmio_read32(lapic::kId) & 0xff00'0000;
+void route_irq(uint32_t irq) {
+  const uint32_t entry = lapic::kIoapicRedirection + 2 * irq;
+  const uint32_t own_id = mmio_read32(lapic::kId) & 0xff00'0000;
   mmio_write32(lapic::kIoapicSelect, entry + 1);
   mmio_write32(lapic::kIoapicWindow, own_id);
   // Edge triggered, fixed delivery, not masked. Edge, so that the handler need not know the device: the line
@@ -26,7 +26,7 @@ void route_irq(std::uint32_t irq) {
 
 }  // namespace
 
-void Idle::init(IdleMethod method, std::uint32_t irq) {
+void Idle::init(IdleMethod method, uint32_t irq) {
   method_ = method;
   if (method != IdleMethod::kHalt) return;
   mmio_write32(lapic::kLint0Entry, lapic::kMasked);
@@ -36,18 +36,18 @@ void Idle::init(IdleMethod method, std::uint32_t irq) {
   route_irq(irq);
 }
 
-void Idle::wait(std::uint64_t max_us) {
+void Idle::wait(uint64_t max_us) {
   if (max_us == 0) return;
   if (method_ == IdleMethod::kPort) {
-    const std::uint64_t longest_us = cheshire::abi::kIdleForever - 1;
+    const uint64_t longest_us = cheshire::abi::kIdleForever - 1;
     const bool forever = max_us == kNoDeadline;
-    out32(cheshire::abi::kIdlePort,
-          forever ? cheshire::abi::kIdleForever
-                  : static_cast<std::uint32_t>(max_us < longest_us ? max_us : longest_us));
+    out32(cheshire::abi::kIdlePort, forever
+                                        ? cheshire::abi::kIdleForever
+                                        : static_cast<uint32_t>(max_us < longest_us ? max_us : longest_us));
     return;
   }
   if (max_us != kNoDeadline) {
-    const auto timer_us = static_cast<std::uint32_t>(max_us < kMaxTimer_us ? max_us : kMaxTimer_us);
+    const auto timer_us = static_cast<uint32_t>(max_us < kTimerMaxUs ? max_us : kTimerMaxUs);
     mmio_write32(lapic::kTimerInitialCount, timer_us * lapic::kTicksPerMicrosecond);
   }
   // The shadow of sti covers hlt: no interrupt can slip in between and be lost.

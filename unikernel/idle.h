@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Waiting without burning host CPU, and the interrupt set-up which that needs.
-
 #pragma once
 
 #include <cstdint>
@@ -11,18 +10,18 @@
 
 namespace grin {
 
-inline constexpr std::uint64_t kNoDeadline = ~std::uint64_t{0};
+inline constexpr uint64_t kNoDeadline = ~uint64_t{0};
 
 class Idle {
  public:
   // With kHalt: unmasks `irq` in the IOAPIC and arms nothing yet. With kPort: touches no interrupt
   // controller, there may be none.
-  void init(IdleMethod method, std::uint32_t irq);
+  void init(IdleMethod method, uint32_t irq);
 
   // Sleeps until an interrupt (or the VMM) says that the device has news, or max_us have passed; may return
   // early. Interrupts are off before and after. Work that shows up between the caller's last look and the
   // sleep is not missed: interrupts stay pending until `sti; hlt`, and abi.h asks the same of the VMM.
-  void wait(std::uint64_t max_us);
+  void wait(uint64_t max_us);
 
  private:
   IdleMethod method_ = IdleMethod::kPort;

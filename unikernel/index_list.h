@@ -3,7 +3,6 @@
 
 // Doubly linked lists of small indices, with the links kept in an array beside the objects. Index 0 means
 // "none", so memory that reads as zero is a valid empty state and nothing needs to be initialised.
-
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,7 @@
 
 namespace grin {
 
-using Index = std::uint16_t;
+using Index = uint16_t;
 inline constexpr Index kNoIndex = 0;
 
 struct IndexLink {

@@ -11,21 +11,21 @@
 namespace grin {
 namespace {
 
-constexpr std::uint16_t kArpRequest = 1;
-constexpr std::uint16_t kArpReply = 2;
-constexpr std::uint16_t kHardwareEthernet = 1;
-constexpr std::uint8_t kEchoReply = 0;
-constexpr std::uint8_t kEchoRequest = 8;
-constexpr std::uint16_t kFragmentBits = 0x3fff;  // more fragments, offset
+constexpr uint16_t kArpRequest = 1;
+constexpr uint16_t kArpReply = 2;
+constexpr uint16_t kHardwareEthernet = 1;
+constexpr uint8_t kEchoReply = 0;
+constexpr uint8_t kEchoRequest = 8;
+constexpr uint16_t kFragmentBits = 0x3fff;  // more fragments, offset
 
 // RFC 1122 3.2.1.3: never a source.
-bool is_unicast(std::uint32_t ip) {
-  const std::uint32_t net = ip >> 24;
+bool is_unicast(uint32_t ip) {
+  const uint32_t net = ip >> 24;
   return net != 0 && net != 127 && net < 224;
 }
 
 void write_ethernet(std::span<std::byte> frame, const MacAddress& to, const MacAddress& from,
-                    std::uint16_t ether_type) {
+                    uint16_t ether_type) {
   auto& ethernet = header_at<EthernetHeader>(frame, 0);
   ethernet.destination = to;
   ethernet.source = from;
@@ -84,8 +84,8 @@ bool Ip::input_arp(Bytes packet) {
 bool Ip::input_ipv4(Bytes packet, const MacAddress& source_mac) {
   if (packet.size() < sizeof(Ipv4Header)) return false;
   const auto& header = header_at<Ipv4Header>(packet, 0);
-  const std::size_t header_size_bytes = (header.version_and_words & 0xfU) * std::size_t{4};
-  const std::size_t total_size_bytes = header.total_size_bytes.get();
+  const size_t header_size_bytes = (header.version_and_words & 0xfU) * size_t{4};
+  const size_t total_size_bytes = header.total_size_bytes.get();
   if (header.version_and_words >> 4 != 4 || header_size_bytes < sizeof(Ipv4Header) ||
       header_size_bytes > total_size_bytes || total_size_bytes > packet.size()) {
     return false;
@@ -114,9 +114,8 @@ bool Ip::input_tcp(Bytes message, const Ipv4Header& header, const MacAddress& so
 }
 
 bool Ip::input_icmp(Bytes message, const Ipv4Header& request, const MacAddress& source_mac) {
-  constexpr std::size_t kHeaders_bytes = sizeof(EthernetHeader) + sizeof(Ipv4Header);
-  if (message.size() < sizeof(IcmpHeader) || message.size() > kMaxFrameSize_bytes - kHeaders_bytes)
-    return false;
+  constexpr size_t kHeadersBytes = sizeof(EthernetHeader) + sizeof(Ipv4Header);
+  if (message.size() < sizeof(IcmpHeader) || message.size() > kFrameBytesMax - kHeadersBytes) return false;
   if (finish_checksum(partial_checksum(message)) != 0) return false;
   const auto& icmp = header_at<IcmpHeader>(message, 0);
   if (icmp.type != kEchoRequest || icmp.code != 0) return true;
@@ -125,23 +124,23 @@ bool Ip::input_icmp(Bytes message, const Ipv4Header& request, const MacAddress& 
     ++options_.counters->tx_full;
     return true;
   }
-  const std::span<std::byte> frame = room.first(kHeaders_bytes + message.size());
+  const std::span<std::byte> frame = room.first(kHeadersBytes + message.size());
   write_ethernet(frame, source_mac, options_.mac, kEtherTypeIpv4);
   auto& ip = header_at<Ipv4Header>(frame, sizeof(EthernetHeader));
   ip = request;
   ip.version_and_words = 0x45;
-  ip.total_size_bytes.set(static_cast<std::uint16_t>(sizeof(Ipv4Header) + message.size()));
+  ip.total_size_bytes.set(static_cast<uint16_t>(sizeof(Ipv4Header) + message.size()));
   ip.time_to_live = 64;
   ip.source = request.destination;
   ip.destination = request.source;
   ip.checksum.set(0);
   const auto ip_bytes = frame.subspan(sizeof(EthernetHeader), sizeof(Ipv4Header));
   store_checksum(ip.checksum, finish_checksum(partial_checksum(ip_bytes)));
-  std::memcpy(frame.data() + kHeaders_bytes, message.data(), message.size());
-  auto& reply = header_at<IcmpHeader>(frame, kHeaders_bytes);
+  std::memcpy(frame.data() + kHeadersBytes, message.data(), message.size());
+  auto& reply = header_at<IcmpHeader>(frame, kHeadersBytes);
   reply.type = kEchoReply;
   reply.checksum.set(0);
-  store_checksum(reply.checksum, finish_checksum(partial_checksum(frame.subspan(kHeaders_bytes))));
+  store_checksum(reply.checksum, finish_checksum(partial_checksum(frame.subspan(kHeadersBytes))));
   options_.frames->send(frame.size());
   return true;
 }

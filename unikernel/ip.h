@@ -3,7 +3,6 @@
 
 // From an Ethernet frame to whom it is for: ARP for our address, ICMP echo, TCP. Every length is checked here
 // or in parse_segment(); what fails a check is counted and forgotten.
-
 #pragma once
 
 #include <cstddef>
@@ -24,7 +23,7 @@ class Ip {
     Tcp* tcp;
     Counters* counters;
     MacAddress mac;
-    std::uint32_t ip;
+    uint32_t ip;
   };
   void init(const Options& options) { options_ = options; }
 

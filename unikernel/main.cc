@@ -31,11 +31,11 @@ using cheshire::abi::HvmMemmapEntry;
 using cheshire::abi::HvmStartInfo;
 
 // A frame in may lead to this many frames out before the main loop looks again.
-constexpr std::size_t kSendReserve = 4;
+constexpr size_t kSendReserve = 4;
 // Received frames per look at timers and finished work.
 constexpr int kReceiveBurst = 32;
-constexpr std::uint64_t kDefaultMemory_bytes = 8U << 20;
-constexpr std::size_t kMaxCmdline_bytes = 4096;
+constexpr uint64_t kDefaultMemoryBytes = 8U << 20;
+constexpr size_t kCmdlineBytesMax = 4096;
 
 struct System {
   Config config;
@@ -47,17 +47,17 @@ struct System {
   Tcp tcp;
   HttpServer http;
   std::string_view clock_source;
-  std::uint64_t ready_us = 0;  // when the device was told to go
+  uint64_t ready_us = 0;  // when the device was told to go
 };
 constinit System system_state = {};
 
 // `size_bytes`: of the command line, 0 if nobody has counted (abi.h).
-void read_cmdline(const HvmStartInfo& info, std::size_t size_bytes, Config& config) {
+void read_cmdline(const HvmStartInfo& info, size_t size_bytes, Config& config) {
   if (info.magic != cheshire::abi::kHvmStartMagic) panic("no start info");
   if (info.cmdline_address == 0) return;
   const char* const text = reinterpret_cast<const char*>(info.cmdline_address);
   if (size_bytes == 0) {
-    while (size_bytes < kMaxCmdline_bytes && text[size_bytes] != '\0') ++size_bytes;
+    while (size_bytes < kCmdlineBytesMax && text[size_bytes] != '\0') ++size_bytes;
   }
   const CmdlineError error = parse_cmdline({text, size_bytes}, config);
   if (!error.what.empty()) panic(error.what, error.option);
@@ -65,8 +65,8 @@ void read_cmdline(const HvmStartInfo& info, std::size_t size_bytes, Config& conf
 
 // The RAM behind the image, up to the end of the map's entry that the image lies in.
 std::span<std::byte> free_memory(const HvmStartInfo& info) {
-  const auto start = reinterpret_cast<std::uintptr_t>(image_end);
-  std::uint64_t end = kDefaultMemory_bytes;
+  const auto start = reinterpret_cast<uintptr_t>(image_end);
+  uint64_t end = kDefaultMemoryBytes;
   if (info.version >= 1 && info.memmap_count != 0) {
     const std::span map(reinterpret_cast<const HvmMemmapEntry*>(info.memmap_address), info.memmap_count);
     for (const HvmMemmapEntry& entry : map) {
@@ -76,37 +76,36 @@ std::span<std::byte> free_memory(const HvmStartInfo& info) {
       }
     }
   }
-  constexpr std::uint64_t kMaxEnd = 0xc000'0000;  // below the devices
-  if (end > kMaxEnd) end = kMaxEnd;
-  return {image_end, static_cast<std::size_t>(end - start)};
+  constexpr uint64_t kEndMax = 0xc000'0000;  // below the devices
+  if (end > kEndMax) end = kEndMax;
+  return {image_end, static_cast<size_t>(end - start)};
 }
 
 // Tells instances apart and keys the hashes. RDRAND where there is one; the TSC alone varies by the jitter of
 // the VMM's start.
-std::uint64_t make_secret() {
-  constexpr std::uint32_t kHasRdrand = 1U << 30;
-  std::uint64_t random = 0;
+uint64_t make_secret() {
+  constexpr uint32_t kHasRdrand = 1U << 30;
+  uint64_t random = 0;
   if ((cpuid(1).ecx & kHasRdrand) != 0) asm volatile("rdrand %0" : "=r"(random) : : "cc");
   return mix64(mix64(read_tsc(), random), 0x6772'696e'6772'696eULL);
 }
 
 void start_protocols(System& s, Arena arena) {
-  constexpr std::size_t kPerConnection = Tcp::kBytesPerConnection + HttpServer::kBytesPerConnection;
+  constexpr size_t kPerConnection = Tcp::kBytesPerConnection + HttpServer::kBytesPerConnection;
   // Entry 0 of every table, and rounding.
-  constexpr std::size_t kFixed_bytes =
-      HttpServer::kFixedBytes + kPerConnection + 16 * Arena::kAlignment_bytes;
-  if (arena.left_bytes() < kFixed_bytes + 1024 * kPerConnection) panic("less than 8 MiB of memory");
-  std::size_t capacity = (arena.left_bytes() - kFixed_bytes) / kPerConnection;
-  if (capacity > kMaxConnections) capacity = kMaxConnections;
-  const std::uint64_t secret = make_secret();
+  constexpr size_t kFixedBytes = HttpServer::kFixedBytes + kPerConnection + 16 * Arena::kAlignmentBytes;
+  if (arena.left_bytes() < kFixedBytes + 1024 * kPerConnection) panic("less than 8 MiB of memory");
+  size_t capacity = (arena.left_bytes() - kFixedBytes) / kPerConnection;
+  if (capacity > kConnectionsMax) capacity = kConnectionsMax;
+  const uint64_t secret = make_secret();
   const bool ok = s.tcp.init({.frames = &s.net,
                               .application = &s.http,
                               .counters = &s.counters,
                               .mac = s.net.mac(),
                               .ip = s.config.ip,
                               .port = s.config.port,
-                              .max_segment_bytes = static_cast<std::uint16_t>(s.net.mtu_bytes() - 40),
-                              .listen_from_us = s.config.listen_delay_ms * std::uint64_t{1000},
+                              .max_segment_bytes = static_cast<uint16_t>(s.net.mtu_bytes() - 40),
+                              .listen_from_us = s.config.listen_delay_ms * uint64_t{1000},
                               .secret = secret},
                              arena, capacity) &&
                   s.http.init({.tcp = &s.tcp,
@@ -143,23 +142,23 @@ int receive_burst(System& s) {
 }
 
 // How long nothing will happen unless the device says so.
-std::uint64_t idle_us(const System& s, std::uint64_t panic_us) {
-  std::uint64_t deadline_us = s.tcp.next_deadline_us();
+uint64_t idle_us(const System& s, uint64_t panic_us) {
+  uint64_t deadline_us = s.tcp.next_deadline_us();
   if (s.http.next_deadline_us() < deadline_us) deadline_us = s.http.next_deadline_us();
   if (panic_us < deadline_us) deadline_us = panic_us;
   if (deadline_us == kNoDeadline) return kNoDeadline;
-  const std::uint64_t now_us = s.clock.now_us();
+  const uint64_t now_us = s.clock.now_us();
   return deadline_us > now_us ? deadline_us - now_us : 0;
 }
 
 [[noreturn]] void run(System& s) {
   const bool halts = s.config.idle == IdleMethod::kHalt;
-  const std::uint64_t panic_us =
-      s.config.panic_after_ms == 0 ? kNoDeadline : s.config.panic_after_ms * std::uint64_t{1000};
+  const uint64_t panic_us =
+      s.config.panic_after_ms == 0 ? kNoDeadline : s.config.panic_after_ms * uint64_t{1000};
   // A line costs an exit per byte, about 10 us each: only when there is nothing better to do.
   bool line_due = !s.config.quiet;
   for (;;) {
-    const std::uint64_t now_us = s.clock.now_us();
+    const uint64_t now_us = s.clock.now_us();
     if (now_us >= panic_us) panic("grin.panic_after_ms");
     s.tcp.begin_turn(now_us);
     s.http.begin_turn(now_us);
@@ -192,14 +191,13 @@ std::uint64_t idle_us(const System& s, std::uint64_t panic_us) {
 
 // From start.S, on the boot stack with interrupts off.
 // The device first: the other side sets up its rings while we make our tables.
-extern "C" [[noreturn]] void grin_main(const cheshire::abi::HvmStartInfo* info,
-                                       std::size_t cmdline_size_bytes) {
-  const std::uint64_t entered_tsc = grin::read_tsc();
+extern "C" [[noreturn]] void grin_main(const cheshire::abi::HvmStartInfo* info, size_t cmdline_size_bytes) {
+  const uint64_t entered_tsc = grin::read_tsc();
   grin::System& s = grin::system_state;
   grin::read_cmdline(*info, cmdline_size_bytes, s.config);
   s.net.init({s.config.devices.data(), s.config.device_count});
   const bool halts = s.config.idle == grin::IdleMethod::kHalt;
-  const std::uint64_t ready_tsc = grin::read_tsc();
+  const uint64_t ready_tsc = grin::read_tsc();
   s.clock_source = s.clock.init(s.config.tsc_khz, halts, entered_tsc);
   if (s.clock_source.empty()) grin::panic("TSC frequency unknown, give grin.tsc_khz");
   const grin::Arena arena(grin::free_memory(*info));

@@ -41,17 +41,17 @@ Source source_of(PageId id) {
 
 }  // namespace
 
-void Page::copy(std::uint32_t offset, std::span<std::byte> out) const {
-  std::size_t done = 0;
+void Page::copy(uint32_t offset, std::span<std::byte> out) const {
+  size_t done = 0;
   if (offset < text_size_bytes) {
-    const std::size_t left = text_size_bytes - offset;
+    const size_t left = text_size_bytes - offset;
     done = left < out.size() ? left : out.size();
     std::memcpy(out.data(), text.data() + offset, done);
   }
   while (done < out.size()) {
-    const std::size_t phase = (offset + done - head_size_bytes) % kPattern.size();
-    const std::size_t left = kPattern.size() - phase;
-    const std::size_t count = left < out.size() - done ? left : out.size() - done;
+    const size_t phase = (offset + done - head_size_bytes) % kPattern.size();
+    const size_t left = kPattern.size() - phase;
+    const size_t count = left < out.size() - done ? left : out.size() - done;
     std::memcpy(out.data() + done, kPattern.data() + phase, count);
     done += count;
   }
@@ -64,9 +64,9 @@ void Pages::build(Page& page, std::string_view status, std::string_view extra, s
   text.append(extra).append("X-Instance: ").append_hex(token_, 16).append("\r\n");
   if (close) text.append("Connection: close\r\n");
   text.append("Content-Length: ").append_decimal(page.body_size_bytes).append("\r\n\r\n");
-  page.head_size_bytes = static_cast<std::uint32_t>(text.size());
+  page.head_size_bytes = static_cast<uint32_t>(text.size());
   text.append(body);
-  page.text_size_bytes = static_cast<std::uint32_t>(text.size());
+  page.text_size_bytes = static_cast<uint32_t>(text.size());
 }
 
 void Pages::build_hello(Page& page, bool close) {
@@ -77,36 +77,36 @@ void Pages::build_hello(Page& page, bool close) {
   }
   TextBuffer<64> body;
   body.append("Hello from grin ").append_hex(token_, 16).append("\n");
-  page.body_size_bytes = static_cast<std::uint32_t>(body.size());
+  page.body_size_bytes = static_cast<uint32_t>(body.size());
   build(page, "200 OK", "", body.view(), close);
 }
 
 const Page& Pages::page(PageId id, bool close) {
-  Page& page = pages_[static_cast<std::size_t>(id)][close ? 1 : 0];
+  Page& page = pages_[static_cast<size_t>(id)][close ? 1 : 0];
   if (page.head_size_bytes != 0) return page;
   if (id == PageId::kHello) {
     build_hello(page, close);
   } else if (id == PageId::kContinue) {
     TextWriter text(page.text);
     text.append("HTTP/1.1 100 Continue\r\n\r\n");
-    page.head_size_bytes = static_cast<std::uint32_t>(text.size());
+    page.head_size_bytes = static_cast<uint32_t>(text.size());
     page.text_size_bytes = page.head_size_bytes;
   } else {
     const Source source = source_of(id);
-    page.body_size_bytes = static_cast<std::uint32_t>(source.body.size());
+    page.body_size_bytes = static_cast<uint32_t>(source.body.size());
     build(page, source.status, source.extra, source.body, close);
   }
   return page;
 }
 
 const Page* Pages::take_stats(const Counters& counters, const StatsView& view, bool close) {
-  std::size_t slot = 0;
+  size_t slot = 0;
   while (slot < kStatsSlots && (stats_used_ & (1U << slot)) != 0) ++slot;
   if (slot == kStatsSlots) return nullptr;
   stats_used_ |= 1U << slot;
 
   TextBuffer<400> body;
-  const auto line = [&body](std::string_view name, std::uint64_t value) {
+  const auto line = [&body](std::string_view name, uint64_t value) {
     body.append(name).append(" ").append_decimal(value).append("\n");
   };
   line("uptime_us", view.uptime_us);
@@ -120,13 +120,13 @@ const Page* Pages::take_stats(const Counters& counters, const StatsView& view, b
   line("queue_depth", view.waiting);
   line("running", view.running);
   Page& page = stats_[slot];
-  page.body_size_bytes = static_cast<std::uint32_t>(body.size());
+  page.body_size_bytes = static_cast<uint32_t>(body.size());
   build(page, "200 OK", "Cache-Control: no-store\r\n", body.view(), close);
   return &page;
 }
 
 void Pages::give_back(const Page* page) {
-  for (std::size_t slot = 0; slot < kStatsSlots; ++slot) {
+  for (size_t slot = 0; slot < kStatsSlots; ++slot) {
     if (page == &stats_[slot]) stats_used_ &= ~(1U << slot);
   }
 }

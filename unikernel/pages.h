@@ -6,7 +6,6 @@
 //
 // A body that is longer than the text goes on with a pattern that depends on the offset alone. So any piece
 // of an answer can be made again at any time, and retransmission needs no send buffer.
-
 #pragma once
 
 #include <array>
@@ -19,7 +18,7 @@
 
 namespace grin {
 
-enum class PageId : std::uint8_t {
+enum class PageId : uint8_t {
   kHello,
   kHealth,
   kContinue,
@@ -29,31 +28,31 @@ enum class PageId : std::uint8_t {
   kNotImplemented,
   kUnavailable,
 };
-inline constexpr std::size_t kPageCount = 8;
+inline constexpr size_t kPageCount = 8;
 
 struct Page {
-  std::uint32_t head_size_bytes;
-  std::uint32_t text_size_bytes;  // head and the part of the body that is text
-  std::uint32_t body_size_bytes;
+  uint32_t head_size_bytes;
+  uint32_t text_size_bytes;  // head and the part of the body that is text
+  uint32_t body_size_bytes;
   std::array<char, 640> text;
 
-  [[nodiscard]] std::uint32_t size_bytes() const { return head_size_bytes + body_size_bytes; }
+  [[nodiscard]] uint32_t size_bytes() const { return head_size_bytes + body_size_bytes; }
   // Bytes [offset, offset + out.size()) of head and body.
-  void copy(std::uint32_t offset, std::span<std::byte> out) const;
+  void copy(uint32_t offset, std::span<std::byte> out) const;
 };
 
 // The numbers of /stats that are not in Counters.
 struct StatsView {
-  std::uint64_t uptime_us;
-  std::uint64_t connections;
-  std::uint64_t time_wait;
-  std::uint64_t waiting;
-  std::uint64_t running;
+  uint64_t uptime_us;
+  uint64_t connections;
+  uint64_t time_wait;
+  uint64_t waiting;
+  uint64_t running;
 };
 
 class Pages {
  public:
-  void init(std::uint64_t token, std::uint32_t hello_size_bytes) {
+  void init(uint64_t token, uint32_t hello_size_bytes) {
     token_ = token;
     hello_size_bytes_ = hello_size_bytes;
   }
@@ -66,13 +65,13 @@ class Pages {
   void give_back(const Page* page);
 
  private:
-  static constexpr std::size_t kStatsSlots = 8;
+  static constexpr size_t kStatsSlots = 8;
   void build(Page& page, std::string_view status, std::string_view extra, std::string_view body, bool close);
   void build_hello(Page& page, bool close);
 
-  std::uint64_t token_ = 0;
-  std::uint32_t hello_size_bytes_ = 0;
-  std::uint32_t stats_used_ = 0;  // bit per slot
+  uint64_t token_ = 0;
+  uint32_t hello_size_bytes_ = 0;
+  uint32_t stats_used_ = 0;  // bit per slot
   std::array<std::array<Page, 2>, kPageCount> pages_ = {};
   std::array<Page, kStatsSlots> stats_ = {};
 };

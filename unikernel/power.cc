@@ -16,8 +16,8 @@ void power_off() {
   out8(cheshire::abi::kResetPort, cheshire::abi::kResetCommand);
   // Nobody at the port (QEMU's microvm has no i8042): an exception without an IDT is a triple fault.
   struct [[gnu::packed]] {
-    std::uint16_t limit = 0;
-    std::uint64_t base = 0;
+    uint16_t limit = 0;
+    uint64_t base = 0;
   } const no_idt;
   asm volatile("lidt %0; ud2" : : "m"(no_idt));
   __builtin_unreachable();
@@ -41,8 +41,8 @@ void panic(std::string_view what, std::string_view detail) {
 }  // namespace grin
 
 // From start.S, for any CPU exception.
-extern "C" [[noreturn]] void grin_exception(std::uint64_t vector, std::uint64_t error, std::uint64_t rip,
-                                            std::uint64_t fault_address) {
+extern "C" [[noreturn]] void grin_exception(uint64_t vector, uint64_t error, uint64_t rip,
+                                            uint64_t fault_address) {
   grin::TextBuffer<128> text;
   text.append("vector ").append_decimal(vector).append(" error 0x").append_hex(error);
   text.append(" rip 0x").append_hex(rip).append(" cr2 0x").append_hex(fault_address);

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // The two ways in which grin ends. Both return the machine to the VMM; with QEMU's -no-reboot it exits.
-
 #pragma once
 
 #include <string_view>

@@ -12,41 +12,41 @@
 
 extern "C" {
 
-void* memcpy(void* to, const void* from, std::size_t size_bytes) {
+void* memcpy(void* to, const void* from, size_t size_bytes) {
   void* cursor = to;
-  std::size_t quads = size_bytes >> 3;
+  size_t quads = size_bytes >> 3;
   asm volatile("rep movsq" : "+D"(cursor), "+S"(from), "+c"(quads) : : "memory");
-  std::size_t tail_bytes = size_bytes & 7;
+  size_t tail_bytes = size_bytes & 7;
   if (tail_bytes != 0) asm volatile("rep movsb" : "+D"(cursor), "+S"(from), "+c"(tail_bytes) : : "memory");
   return to;
 }
 
-void* memset(void* to, int value, std::size_t size_bytes) {
+void* memset(void* to, int value, size_t size_bytes) {
   void* cursor = to;
-  const std::uint64_t pattern = static_cast<std::uint8_t>(value) * 0x0101'0101'0101'0101ULL;
-  std::size_t quads = size_bytes >> 3;
+  const uint64_t pattern = static_cast<uint8_t>(value) * 0x0101'0101'0101'0101ULL;
+  size_t quads = size_bytes >> 3;
   asm volatile("rep stosq" : "+D"(cursor), "+c"(quads) : "a"(pattern) : "memory");
-  std::size_t tail_bytes = size_bytes & 7;
+  size_t tail_bytes = size_bytes & 7;
   if (tail_bytes != 0) {
     asm volatile("rep stosb" : "+D"(cursor), "+c"(tail_bytes) : "a"(pattern) : "memory");
   }
   return to;
 }
 
-void* memmove(void* to, const void* from, std::size_t size_bytes) {
+void* memmove(void* to, const void* from, size_t size_bytes) {
   auto* destination = static_cast<volatile unsigned char*>(to);
   const auto* source = static_cast<const volatile unsigned char*>(from);
-  const auto distance = reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from);
+  const auto distance = reinterpret_cast<uintptr_t>(to) - reinterpret_cast<uintptr_t>(from);
   // Unsigned: a destination below the source is far "above" it, and a forward copy is right.
   if (distance >= size_bytes) return memcpy(to, from, size_bytes);
-  for (std::size_t i = size_bytes; i != 0; --i) destination[i - 1] = source[i - 1];
+  for (size_t i = size_bytes; i != 0; --i) destination[i - 1] = source[i - 1];
   return to;
 }
 
-int memcmp(const void* left, const void* right, std::size_t size_bytes) {
+int memcmp(const void* left, const void* right, size_t size_bytes) {
   const auto* a = static_cast<const volatile unsigned char*>(left);
   const auto* b = static_cast<const volatile unsigned char*>(right);
-  for (std::size_t i = 0; i < size_bytes; ++i) {
+  for (size_t i = 0; i < size_bytes; ++i) {
     const int difference = int{a[i]} - int{b[i]};
     if (difference != 0) return difference;
   }
@@ -54,14 +54,14 @@ int memcmp(const void* left, const void* right, std::size_t size_bytes) {
 }
 
 // What clang makes of a memcmp() whose sign nobody asks for.
-int bcmp(const void* left, const void* right, std::size_t size_bytes) {
+int bcmp(const void* left, const void* right, size_t size_bytes) {
   return memcmp(left, right, size_bytes);
 }
 
-std::size_t strlen(const char* text) {
+size_t strlen(const char* text) {
   const volatile char* cursor = text;
   while (*cursor != '\0') ++cursor;
-  return static_cast<std::size_t>(cursor - text);
+  return static_cast<size_t>(cursor - text);
 }
 
 [[noreturn]] void __cxa_pure_virtual() {

@@ -10,34 +10,34 @@
 namespace grin {
 namespace {
 
-std::uint64_t earlier(std::uint64_t left, std::uint64_t right) {
+uint64_t earlier(uint64_t left, uint64_t right) {
   return left < right ? left : right;
 }
 
 }  // namespace
 
-bool Tcp::init(const Options& options, Arena& arena, std::size_t capacity) {
+bool Tcp::init(const Options& options, Arena& arena, size_t capacity) {
   options_ = options;
-  const std::size_t count = (capacity < kMaxConnections ? capacity : kMaxConnections) + 1;
-  const std::size_t bucket_count = std::bit_ceil(count);
+  const size_t count = (capacity < kConnectionsMax ? capacity : kConnectionsMax) + 1;
+  const size_t bucket_count = std::bit_ceil(count);
   bucket_mask_ = bucket_count - 1;
   buckets_ = arena.take<Index>(bucket_count);
   connections_ = arena.take<Connection>(count);
   links_ = arena.take<IndexLink>(count);
   pending_links_ = arena.take<IndexLink>(count);
   const std::span<TimerWheel::Entry> entries = arena.take<TimerWheel::Entry>(count);
-  receive_memory_ = arena.take<std::byte>(count * kReceiveBuffer_bytes);
+  receive_memory_ = arena.take<std::byte>(count * kReceiveBufferBytes);
   wheel_.init(links_, entries);
   return !buckets_.empty() && !connections_.empty() && !links_.empty() && !pending_links_.empty() &&
          !entries.empty() && !receive_memory_.empty();
 }
 
-Index& Tcp::bucket_of(std::uint32_t ip, std::uint16_t port) {
-  const std::uint64_t key = (std::uint64_t{ip} << 16) | port;
+Index& Tcp::bucket_of(uint32_t ip, uint16_t port) {
+  const uint64_t key = (uint64_t{ip} << 16) | port;
   return buckets_[mix64(key, options_.secret) & bucket_mask_];
 }
 
-ConnectionId Tcp::find(std::uint32_t ip, std::uint16_t port) {
+ConnectionId Tcp::find(uint32_t ip, uint16_t port) {
   Index id = bucket_of(ip, port);
   while (id != kNoIndex && (connections_[id].remote_ip != ip || connections_[id].remote_port != port)) {
     id = connections_[id].hash_next;
@@ -45,7 +45,7 @@ ConnectionId Tcp::find(std::uint32_t ip, std::uint16_t port) {
   return id;
 }
 
-ConnectionId Tcp::allocate(std::uint32_t ip, std::uint16_t port) {
+ConnectionId Tcp::allocate(uint32_t ip, uint16_t port) {
   // A connection in TIME-WAIT has nothing to lose but a duplicate that nobody waits for.
   const bool full = free_ == kNoIndex && never_used_ == connections_.size();
   if (full && !time_wait_.empty()) free(time_wait_.first);
@@ -100,7 +100,7 @@ void Tcp::enter_time_wait(ConnectionId id) {
   Connection& c = connections_[id];
   c.state = TcpState::kTimeWait;
   c.timer = TimerKind::kNone;
-  c.deadline_us = now_us_ + kTimeWait_us;
+  c.deadline_us = now_us_ + kTimeWaitUs;
   time_wait_.push_back(links_, id);
   ++time_wait_count_;
 }
@@ -120,9 +120,9 @@ void Tcp::update_timer(ConnectionId id, bool restart) {
   const TimerKind wanted = wanted_timer(c);
   if (wanted == TimerKind::kNone || (wanted == c.timer && !restart)) return;
   c.timer = wanted;
-  std::uint64_t delay_us = c.timeout_us;
-  if (wanted == TimerKind::kIdle) delay_us = kIdle_us;
-  if (wanted == TimerKind::kFinWait2) delay_us = kFinWait2_us;
+  uint64_t delay_us = c.timeout_us;
+  if (wanted == TimerKind::kIdle) delay_us = kIdleUs;
+  if (wanted == TimerKind::kFinWait2) delay_us = kFinWait2Us;
   c.deadline_us = now_us_ + delay_us;
   wheel_.arm(id, c.deadline_us);
 }
@@ -151,12 +151,12 @@ void Tcp::on_timeout(ConnectionId id) {
 void Tcp::on_retransmit_timeout(ConnectionId id) {
   Connection& c = connections_[id];
   const bool opening = c.state == TcpState::kSynReceived;
-  if (++c.retries > (opening ? kMaxSynRetries : kMaxRetries)) {
+  if (++c.retries > (opening ? kSynRetriesMax : kRetriesMax)) {
     send_reset(c);
     free(id);
     return;
   }
-  c.timeout_us = static_cast<std::uint32_t>(earlier(std::uint64_t{c.timeout_us} * 2, kMaxTimeout_us));
+  c.timeout_us = static_cast<uint32_t>(earlier(uint64_t{c.timeout_us} * 2, kTimeoutMaxUs));
   c.timing = false;  // Karn: no sample from what was sent twice
   c.in_recovery = false;
   c.duplicate_acks = 0;
@@ -169,8 +169,8 @@ void Tcp::on_retransmit_timeout(ConnectionId id) {
       c.send_next = c.send_unacked + 1;
     }
   } else {
-    const std::uint32_t flight_bytes = c.send_max - c.send_unacked;
-    const std::uint32_t floor_bytes = 2U * c.max_segment_bytes;
+    const uint32_t flight_bytes = c.send_max - c.send_unacked;
+    const uint32_t floor_bytes = 2U * c.max_segment_bytes;
     c.slow_start_threshold_bytes = flight_bytes / 2 > floor_bytes ? flight_bytes / 2 : floor_bytes;
     c.congestion_window_bytes = c.max_segment_bytes;
     c.send_next = c.send_unacked;
@@ -184,7 +184,7 @@ void Tcp::run_timers() {
     free(time_wait_.first);
   }
   for (Index id = wheel_.pop_expired(now_us_); id != kNoIndex; id = wheel_.pop_expired(now_us_)) {
-    const std::uint64_t deadline_us = connections_[id].deadline_us;
+    const uint64_t deadline_us = connections_[id].deadline_us;
     if (deadline_us > now_us_) {
       wheel_.arm(id, deadline_us);
     } else {
@@ -193,8 +193,8 @@ void Tcp::run_timers() {
   }
 }
 
-std::uint64_t Tcp::next_deadline_us() const {
-  const std::uint64_t wheel_us = wheel_.next_deadline_us();
+uint64_t Tcp::next_deadline_us() const {
+  const uint64_t wheel_us = wheel_.next_deadline_us();
   return time_wait_.empty() ? wheel_us : earlier(wheel_us, connections_[time_wait_.first].deadline_us);
 }
 
@@ -220,8 +220,8 @@ void Tcp::resume(ConnectionId id) {
   offer_buffered(id);
   report_fin(id);
   // Tell the peer of a window that has opened by a segment or by half of all (RFC 9293 3.8.6.2.2).
-  const std::uint32_t gain = c.receive_next + receive_window(c) - c.receive_edge;
-  if (gain >= c.max_segment_bytes || gain >= kReceiveBuffer_bytes / 2) c.ack_wanted = true;
+  const uint32_t gain = c.receive_next + receive_window(c) - c.receive_edge;
+  if (gain >= c.max_segment_bytes || gain >= kReceiveBufferBytes / 2) c.ack_wanted = true;
   push(id);
 }
 

@@ -4,7 +4,7 @@
 // TCP for a server: passive open only, one local port, in-order receive (RFC 9293, 5681, 5961, 6298, 6582).
 //
 // Terms. The application sees a connection as two streams. What it receives it gets as pieces of packets and
-// may leave: then the rest is kept, up to kReceiveBuffer_bytes, and offered again after resume(). What it
+// may leave: then the rest is kept, up to kReceiveBufferBytes, and offered again after resume(). What it
 // sends it does not hand over: it promises a number of bytes with extend() and makes any piece of them when
 // asked by fill(), as often as asked, until on_acked(). So there is no send buffer.
 //
@@ -17,7 +17,6 @@
 // begin_turn() sets the time for all that follows. One thread. All tables are taken from the arena at init().
 //
 // Left out: timestamps, window scaling, SACK and out-of-order queues; urgent data is plain data.
-
 #pragma once
 
 #include <cstddef>
@@ -33,32 +32,32 @@
 
 namespace grin {
 
-inline constexpr std::size_t kReceiveBuffer_bytes = 4096;
-inline constexpr std::size_t kMaxConnections = 16383;
-inline constexpr std::uint64_t kMinTimeout_us = 200'000;
-inline constexpr std::uint64_t kFirstTimeout_us = 1'000'000;
-inline constexpr std::uint64_t kMaxTimeout_us = 60'000'000;
-inline constexpr std::uint64_t kTimeWait_us = 1'000'000;  // short: see reopen() in tcp_input.cc
-inline constexpr std::uint64_t kFinWait2_us = 5'000'000;
-inline constexpr std::uint64_t kIdle_us = 60'000'000;
-inline constexpr std::uint8_t kMaxSynRetries = 4;        // about 31 s
-inline constexpr std::uint8_t kMaxRetries = 8;           // 100 s and more
-inline constexpr std::uint32_t kMaxChallengeAcks = 100;  // per second, RFC 5961 7
+inline constexpr size_t kReceiveBufferBytes = 4096;
+inline constexpr size_t kConnectionsMax = 16383;
+inline constexpr uint64_t kTimeoutMinUs = 200'000;
+inline constexpr uint64_t kFirstTimeoutUs = 1'000'000;
+inline constexpr uint64_t kTimeoutMaxUs = 60'000'000;
+inline constexpr uint64_t kTimeWaitUs = 1'000'000;  // short: see reopen() in tcp_input.cc
+inline constexpr uint64_t kFinWait2Us = 5'000'000;
+inline constexpr uint64_t kIdleUs = 60'000'000;
+inline constexpr uint8_t kSynRetriesMax = 4;        // about 31 s
+inline constexpr uint8_t kRetriesMax = 8;           // 100 s and more
+inline constexpr uint32_t kChallengeAcksMax = 100;  // per second, RFC 5961 7
 
 class StreamHandler {
  public:
   virtual void on_open(ConnectionId id) = 0;
   // Returns how many bytes it took. The rest comes again, with more behind it, after resume().
-  [[nodiscard]] virtual std::size_t on_data(ConnectionId id, std::span<const std::byte> data) = 0;
+  [[nodiscard]] virtual size_t on_data(ConnectionId id, std::span<const std::byte> data) = 0;
   // Everything that the peer sent has been taken, and no more will come.
   virtual void on_peer_closed(ConnectionId id) = 0;
   // The first offset_bytes of the sent stream (modulo 2^32) will not be asked for again.
-  virtual void on_acked(ConnectionId id, std::uint32_t offset_bytes) = 0;
+  virtual void on_acked(ConnectionId id, uint32_t offset_bytes) = 0;
   // May an idle connection be closed?
   [[nodiscard]] virtual bool on_idle(ConnectionId id) = 0;
   // The connection is gone, in whatever way. The id may come back with on_open().
   virtual void on_gone(ConnectionId id) = 0;
-  virtual void fill(ConnectionId id, std::uint32_t offset_bytes, std::span<std::byte> out) = 0;
+  virtual void fill(ConnectionId id, uint32_t offset_bytes, std::span<std::byte> out) = 0;
 
  protected:
   ~StreamHandler() = default;
@@ -71,45 +70,45 @@ class Tcp {
     StreamHandler* application;
     Counters* counters;
     MacAddress mac;
-    std::uint32_t ip;
-    std::uint16_t port;
-    std::uint16_t max_segment_bytes;  // MTU less 40
-    std::uint64_t listen_from_us;     // before, a SYN is answered with RST
-    std::uint64_t secret;
+    uint32_t ip;
+    uint16_t port;
+    uint16_t max_segment_bytes;  // MTU less 40
+    uint64_t listen_from_us;     // before, a SYN is answered with RST
+    uint64_t secret;
   };
   // What each connection takes of the arena at most, less what the application adds.
-  static constexpr std::size_t kBytesPerConnection = sizeof(Connection) + kReceiveBuffer_bytes +
-                                                     2 * sizeof(IndexLink) + sizeof(TimerWheel::Entry) +
-                                                     4 * sizeof(Index);
+  static constexpr size_t kBytesPerConnection = sizeof(Connection) + kReceiveBufferBytes +
+                                                2 * sizeof(IndexLink) + sizeof(TimerWheel::Entry) +
+                                                4 * sizeof(Index);
 
-  // Room for `capacity` connections, up to kMaxConnections. False if the arena is too small.
-  [[nodiscard]] bool init(const Options& options, Arena& arena, std::size_t capacity);
+  // Room for `capacity` connections, up to kConnectionsMax. False if the arena is too small.
+  [[nodiscard]] bool init(const Options& options, Arena& arena, size_t capacity);
 
-  void begin_turn(std::uint64_t now_us) { now_us_ = now_us; }
+  void begin_turn(uint64_t now_us) { now_us_ = now_us; }
   void input(const Segment& segment);
   void run_timers();
   // Goes on with connections that met a full transmit ring.
   void run_pending();
   [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
-  [[nodiscard]] std::uint64_t next_deadline_us() const;
+  [[nodiscard]] uint64_t next_deadline_us() const;
 
   // For the application.
-  void extend(ConnectionId id, std::uint32_t size_bytes) { connections_[id].send_end += size_bytes; }
+  void extend(ConnectionId id, uint32_t size_bytes) { connections_[id].send_end += size_bytes; }
   void close(ConnectionId id) { connections_[id].fin_queued = true; }
   void resume(ConnectionId id);  // offers what is buffered; not from within a callback
   void push(ConnectionId id);    // sends what was promised; not from within a callback
 
-  [[nodiscard]] std::size_t open_count() const { return used_count_ - time_wait_count_; }
-  [[nodiscard]] std::size_t time_wait_count() const { return time_wait_count_; }
-  [[nodiscard]] std::size_t capacity() const { return connections_.size() - 1; }
+  [[nodiscard]] size_t open_count() const { return used_count_ - time_wait_count_; }
+  [[nodiscard]] size_t time_wait_count() const { return time_wait_count_; }
+  [[nodiscard]] size_t capacity() const { return connections_.size() - 1; }
 
  private:
   using Bytes = std::span<const std::byte>;
 
   // tcp.cc: the table, timers
-  [[nodiscard]] Index& bucket_of(std::uint32_t ip, std::uint16_t port);
-  [[nodiscard]] ConnectionId find(std::uint32_t ip, std::uint16_t port);
-  [[nodiscard]] ConnectionId allocate(std::uint32_t ip, std::uint16_t port);
+  [[nodiscard]] Index& bucket_of(uint32_t ip, uint16_t port);
+  [[nodiscard]] ConnectionId find(uint32_t ip, uint16_t port);
+  [[nodiscard]] ConnectionId allocate(uint32_t ip, uint16_t port);
   void free(ConnectionId id);
   void detach(ConnectionId id);
   void enter_time_wait(ConnectionId id);
@@ -119,8 +118,8 @@ class Tcp {
   void on_retransmit_timeout(ConnectionId id);
 
   // tcp_input.cc
-  void input_closed(const Segment& segment, std::uint32_t first_sequence);
-  void open(const Segment& segment, std::uint32_t first_sequence);
+  void input_closed(const Segment& segment, uint32_t first_sequence);
+  void open(const Segment& segment, uint32_t first_sequence);
   void input_open(ConnectionId id, Segment segment);
   [[nodiscard]] bool accept_sequence(ConnectionId id, const Segment& segment);
   [[nodiscard]] bool accept_ack(ConnectionId id, const Segment& segment);
@@ -133,37 +132,37 @@ class Tcp {
 
   // tcp_ack.cc
   [[nodiscard]] bool process_ack(ConnectionId id, const Segment& segment);
-  void on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t ack);
+  void on_new_ack(ConnectionId id, uint32_t acked_bytes, uint32_t ack);
   void on_duplicate_ack(ConnectionId id);
   static void update_send_window(Connection& c, const Segment& segment);
-  static void sample_rtt(Connection& c, std::uint64_t rtt_us);
+  static void sample_rtt(Connection& c, uint64_t rtt_us);
   static void update_timeout(Connection& c);
 
   // tcp_output.cc
   void output(ConnectionId id);
   [[nodiscard]] bool output_segment(ConnectionId id);
-  [[nodiscard]] bool emit(ConnectionId id, std::uint32_t sequence, std::uint32_t size_bytes, bool fin);
+  [[nodiscard]] bool emit(ConnectionId id, uint32_t sequence, uint32_t size_bytes, bool fin);
   void emit_syn_ack(ConnectionId id);
   void retransmit_head(ConnectionId id);
-  void note_sent(Connection& c, std::uint32_t sequence, std::uint32_t size);
+  void note_sent(Connection& c, uint32_t sequence, uint32_t size);
   void send_reset(const Segment& segment);
   void send_reset(Connection& c);
   struct HeaderFields;
   void write_headers(std::span<std::byte> frame, const HeaderFields& fields);
-  [[nodiscard]] static std::uint32_t receive_window(const Connection& c) {
-    return static_cast<std::uint32_t>(kReceiveBuffer_bytes) - c.buffered_bytes;
+  [[nodiscard]] static uint32_t receive_window(const Connection& c) {
+    return static_cast<uint32_t>(kReceiveBufferBytes) - c.buffered_bytes;
   }
   [[nodiscard]] std::span<std::byte> receive_buffer(ConnectionId id) {
-    return receive_memory_.subspan(id * kReceiveBuffer_bytes, kReceiveBuffer_bytes);
+    return receive_memory_.subspan(id * kReceiveBufferBytes, kReceiveBufferBytes);
   }
 
   Options options_ = {};
-  std::uint64_t now_us_ = 0;
-  std::uint64_t challenge_second_ = 0;
-  std::uint32_t challenge_count_ = 0;
-  std::size_t used_count_ = 0;
-  std::size_t time_wait_count_ = 0;
-  std::uint64_t bucket_mask_ = 0;
+  uint64_t now_us_ = 0;
+  uint64_t challenge_second_ = 0;
+  uint32_t challenge_count_ = 0;
+  size_t used_count_ = 0;
+  size_t time_wait_count_ = 0;
+  uint64_t bucket_mask_ = 0;
   Index never_used_ = 1;   // entries from here on were never touched
   Index free_ = kNoIndex;  // chained by hash_next
   IndexList time_wait_;    // in order of their end; shares links with the wheel

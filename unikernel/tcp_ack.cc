@@ -9,10 +9,10 @@
 namespace grin {
 namespace {
 
-constexpr std::uint8_t kFastRetransmitAcks = 3;                 // RFC 5681 3.2
-constexpr std::uint32_t kMaxCongestionWindow_bytes = 1U << 20;  // 16 times what a peer can offer us
+constexpr uint8_t kFastRetransmitAcks = 3;                // RFC 5681 3.2
+constexpr uint32_t kCongestionWindowBytesMax = 1U << 20;  // 16 times what a peer can offer us
 
-std::uint32_t larger(std::uint32_t left, std::uint32_t right) {
+uint32_t larger(uint32_t left, uint32_t right) {
   return left > right ? left : right;
 }
 
@@ -20,14 +20,14 @@ std::uint32_t larger(std::uint32_t left, std::uint32_t right) {
 
 bool Tcp::process_ack(ConnectionId id, const Segment& segment) {
   Connection& c = connections_[id];
-  const std::uint32_t ack = segment.acknowledgment;
+  const uint32_t ack = segment.acknowledgment;
   if (seq_after(ack, c.send_max)) {  // of something that we never sent
     challenge(c);
     return false;
   }
   if (seq_before(ack, c.send_unacked)) return true;
   c.retries = 0;
-  const std::uint32_t acked = ack - c.send_unacked;
+  const uint32_t acked = ack - c.send_unacked;
   const bool same_window = segment.window == c.send_window;
   update_send_window(c, segment);
   if (acked != 0) {
@@ -51,7 +51,7 @@ void Tcp::update_send_window(Connection& c, const Segment& segment) {
   if (opens) c.send_next = segment.acknowledgment;
 }
 
-void Tcp::on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t ack) {
+void Tcp::on_new_ack(ConnectionId id, uint32_t acked_bytes, uint32_t ack) {
   Connection& c = connections_[id];
   c.send_unacked = ack;
   if (seq_before(c.send_next, ack)) c.send_next = ack;
@@ -62,10 +62,10 @@ void Tcp::on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t a
   } else if (c.smoothed_rtt_us != 0) {
     update_timeout(c);  // progress undoes the back-off
   }
-  const std::uint32_t segment_bytes = c.max_segment_bytes;
+  const uint32_t segment_bytes = c.max_segment_bytes;
   if (c.in_recovery && seq_before(ack, c.recovery_end)) {
     // RFC 6582 3.2, partial acknowledgment: the next hole.
-    const std::uint32_t window = c.congestion_window_bytes;
+    const uint32_t window = c.congestion_window_bytes;
     c.congestion_window_bytes =
         larger(window > acked_bytes ? window - acked_bytes : 0, segment_bytes) + segment_bytes;
     retransmit_head(id);
@@ -77,11 +77,11 @@ void Tcp::on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t a
   } else {
     c.congestion_window_bytes += larger(segment_bytes * segment_bytes / c.congestion_window_bytes, 1);
   }
-  if (c.congestion_window_bytes > kMaxCongestionWindow_bytes) {
-    c.congestion_window_bytes = kMaxCongestionWindow_bytes;
+  if (c.congestion_window_bytes > kCongestionWindowBytesMax) {
+    c.congestion_window_bytes = kCongestionWindowBytesMax;
   }
   if (c.attached) {
-    const std::uint32_t stream = ack - c.initial_sequence - 1;
+    const uint32_t stream = ack - c.initial_sequence - 1;
     const bool fin_acked = c.fin_queued && ack == c.send_end + 1;
     options_.application->on_acked(id, fin_acked ? stream - 1 : stream);
   }
@@ -92,7 +92,7 @@ void Tcp::on_new_ack(ConnectionId id, std::uint32_t acked_bytes, std::uint32_t a
 void Tcp::on_duplicate_ack(ConnectionId id) {
   Connection& c = connections_[id];
   if (c.duplicate_acks < 255) ++c.duplicate_acks;
-  const std::uint32_t segment_bytes = c.max_segment_bytes;
+  const uint32_t segment_bytes = c.max_segment_bytes;
   if (c.in_recovery) {
     c.congestion_window_bytes += segment_bytes;
     return;
@@ -106,15 +106,15 @@ void Tcp::on_duplicate_ack(ConnectionId id) {
 }
 
 // RFC 6298 2.2 and 2.3
-void Tcp::sample_rtt(Connection& c, std::uint64_t rtt_us) {
-  const std::uint64_t bounded_us = rtt_us < kMaxTimeout_us ? rtt_us : kMaxTimeout_us;
-  const auto rtt = static_cast<std::uint32_t>(bounded_us != 0 ? bounded_us : 1);
+void Tcp::sample_rtt(Connection& c, uint64_t rtt_us) {
+  const uint64_t bounded_us = rtt_us < kTimeoutMaxUs ? rtt_us : kTimeoutMaxUs;
+  const auto rtt = static_cast<uint32_t>(bounded_us != 0 ? bounded_us : 1);
   if (c.smoothed_rtt_us == 0) {
     c.smoothed_rtt_us = rtt;
     c.rtt_variation_us = rtt / 2;
   } else {
-    const std::uint32_t old = c.smoothed_rtt_us;
-    const std::uint32_t error = old > rtt ? old - rtt : rtt - old;
+    const uint32_t old = c.smoothed_rtt_us;
+    const uint32_t error = old > rtt ? old - rtt : rtt - old;
     c.rtt_variation_us = c.rtt_variation_us - c.rtt_variation_us / 4 + error / 4;
     c.smoothed_rtt_us = old - old / 8 + rtt / 8;
     if (c.smoothed_rtt_us == 0) c.smoothed_rtt_us = 1;
@@ -124,10 +124,10 @@ void Tcp::sample_rtt(Connection& c, std::uint64_t rtt_us) {
 
 // RFC 6298 2.3 to 2.5, with a smaller minimum, as in Linux
 void Tcp::update_timeout(Connection& c) {
-  std::uint64_t timeout_us = c.smoothed_rtt_us + std::uint64_t{4} * c.rtt_variation_us;
-  if (timeout_us < kMinTimeout_us) timeout_us = kMinTimeout_us;
-  if (timeout_us > kMaxTimeout_us) timeout_us = kMaxTimeout_us;
-  c.timeout_us = static_cast<std::uint32_t>(timeout_us);
+  uint64_t timeout_us = c.smoothed_rtt_us + uint64_t{4} * c.rtt_variation_us;
+  if (timeout_us < kTimeoutMinUs) timeout_us = kTimeoutMinUs;
+  if (timeout_us > kTimeoutMaxUs) timeout_us = kTimeoutMaxUs;
+  c.timeout_us = static_cast<uint32_t>(timeout_us);
 }
 
 }  // namespace grin

@@ -11,9 +11,9 @@
 namespace grin {
 namespace {
 
-constexpr std::uint16_t kDefaultSegment_bytes = 536;   // RFC 9293 3.7.1, without the option
-constexpr std::uint16_t kMinSegment_bytes = 64;        // less would be a waste of our time
-constexpr std::uint32_t kInitialWindow_segments = 10;  // RFC 6928
+constexpr uint16_t kDefaultSegmentBytes = 536;   // RFC 9293 3.7.1, without the option
+constexpr uint16_t kSegmentBytesMin = 64;        // less would be a waste of our time
+constexpr uint32_t kInitialWindowSegments = 10;  // RFC 6928
 
 }  // namespace
 
@@ -21,9 +21,9 @@ void Tcp::input(const Segment& segment) {
   const ConnectionId id =
       segment.destination_port == options_.port ? find(segment.source_ip, segment.source_port) : kNoIndex;
   // RFC 6528: a clock of 4 us plus a keyed hash of the peer.
-  const std::uint64_t peer = (std::uint64_t{segment.source_ip} << 16) | segment.source_port;
+  const uint64_t peer = (uint64_t{segment.source_ip} << 16) | segment.source_port;
   auto first_sequence =
-      static_cast<std::uint32_t>(now_us_ >> 2) + static_cast<std::uint32_t>(mix64(~peer, options_.secret));
+      static_cast<uint32_t>(now_us_ >> 2) + static_cast<uint32_t>(mix64(~peer, options_.secret));
   if (id == kNoIndex) {
     input_closed(segment, first_sequence);
     return;
@@ -36,16 +36,16 @@ void Tcp::input(const Segment& segment) {
     input_open(id, segment);
     return;
   }
-  constexpr std::uint32_t kReopenGap = 0x1'0000;
+  constexpr uint32_t kReopenGap = 0x1'0000;
   if (!seq_after(first_sequence, c.send_max)) first_sequence = c.send_max + kReopenGap;
   free(id);
   input_closed(segment, first_sequence);
 }
 
 // 3.10.7.1 and 3.10.7.2
-void Tcp::input_closed(const Segment& segment, std::uint32_t first_sequence) {
+void Tcp::input_closed(const Segment& segment, uint32_t first_sequence) {
   if (segment.has(kTcpRst)) return;
-  const std::uint8_t open_flags = segment.flags & (kTcpSyn | kTcpAck | kTcpFin);
+  const uint8_t open_flags = segment.flags & (kTcpSyn | kTcpAck | kTcpFin);
   if (segment.destination_port == options_.port && open_flags == kTcpSyn &&
       now_us_ >= options_.listen_from_us) {
     open(segment, first_sequence);
@@ -54,7 +54,7 @@ void Tcp::input_closed(const Segment& segment, std::uint32_t first_sequence) {
   send_reset(segment);
 }
 
-void Tcp::open(const Segment& segment, std::uint32_t first_sequence) {
+void Tcp::open(const Segment& segment, uint32_t first_sequence) {
   const ConnectionId id = allocate(segment.source_ip, segment.source_port);
   if (id == kNoIndex) {
     ++options_.counters->table_full;
@@ -71,12 +71,12 @@ void Tcp::open(const Segment& segment, std::uint32_t first_sequence) {
   c.send_next = first_sequence + 1;
   c.send_max = c.send_next;
   c.send_end = c.send_next;
-  c.max_segment_bytes = segment.max_segment != 0 ? segment.max_segment : kDefaultSegment_bytes;
-  if (c.max_segment_bytes < kMinSegment_bytes) c.max_segment_bytes = kMinSegment_bytes;
+  c.max_segment_bytes = segment.max_segment != 0 ? segment.max_segment : kDefaultSegmentBytes;
+  if (c.max_segment_bytes < kSegmentBytesMin) c.max_segment_bytes = kSegmentBytesMin;
   if (c.max_segment_bytes > options_.max_segment_bytes) c.max_segment_bytes = options_.max_segment_bytes;
-  c.congestion_window_bytes = kInitialWindow_segments * c.max_segment_bytes;
-  c.slow_start_threshold_bytes = ~std::uint32_t{0};
-  c.timeout_us = kFirstTimeout_us;
+  c.congestion_window_bytes = kInitialWindowSegments * c.max_segment_bytes;
+  c.slow_start_threshold_bytes = ~uint32_t{0};
+  c.timeout_us = kFirstTimeoutUs;
   c.timing = true;
   c.timed_sequence = c.send_next;
   c.timed_at_us = now_us_;
@@ -93,16 +93,16 @@ void Tcp::input_open(ConnectionId id, Segment segment) {
 
   // Cut to the window: what we have already, and what we have no room for.
   if (seq_before(segment.sequence, c.receive_next)) {
-    const std::uint32_t known = c.receive_next - segment.sequence;
+    const uint32_t known = c.receive_next - segment.sequence;
     segment.payload =
         segment.payload.subspan(known < segment.payload.size() ? known : segment.payload.size());
     segment.sequence = c.receive_next;
     c.ack_wanted = true;
   }
-  const std::uint32_t window = receive_window(c);
+  const uint32_t window = receive_window(c);
   if (segment.payload.size() > window) {
     segment.payload = segment.payload.first(window);
-    segment.flags &= static_cast<std::uint8_t>(~kTcpFin);
+    segment.flags &= static_cast<uint8_t>(~kTcpFin);
     c.ack_wanted = true;
   }
   if (segment.length() != 0) {
@@ -132,9 +132,9 @@ bool Tcp::accept_sequence(ConnectionId id, const Segment& segment) {
     emit_syn_ack(id);
     return false;
   }
-  const std::uint32_t window = receive_window(c);
-  const std::uint32_t from_next = segment.sequence - c.receive_next;
-  const std::uint32_t end = segment.sequence + segment.length();
+  const uint32_t window = receive_window(c);
+  const uint32_t from_next = segment.sequence - c.receive_next;
+  const uint32_t end = segment.sequence + segment.length();
   const bool starts_inside = from_next < window || from_next == 0;
   const bool reaches_inside = seq_before(segment.sequence, c.receive_next) && seq_after(end, c.receive_next);
   if (segment.has(kTcpRst)) {
@@ -195,26 +195,26 @@ void Tcp::establish(ConnectionId id, const Segment& segment) {
 // The payload is the next in order and fits the window.
 void Tcp::process_data(ConnectionId id, Bytes payload) {
   Connection& c = connections_[id];
-  c.receive_next += static_cast<std::uint32_t>(payload.size());
+  c.receive_next += static_cast<uint32_t>(payload.size());
   // After the application's close nobody reads any more: acknowledged and thrown away, so that the peer gets
   // to read the last answer instead of a reset.
   if (payload.empty() || !c.attached) return;
   if (c.buffered_bytes == 0) {
-    const std::size_t taken = options_.application->on_data(id, payload);
+    const size_t taken = options_.application->on_data(id, payload);
     payload = payload.subspan(taken);
   }
   if (payload.empty()) return;
   std::memcpy(receive_buffer(id).data() + c.buffered_bytes, payload.data(), payload.size());
-  c.buffered_bytes = static_cast<std::uint16_t>(c.buffered_bytes + payload.size());
+  c.buffered_bytes = static_cast<uint16_t>(c.buffered_bytes + payload.size());
 }
 
 void Tcp::offer_buffered(ConnectionId id) {
   Connection& c = connections_[id];
   if (c.buffered_bytes == 0 || !c.attached) return;
   const std::span<std::byte> buffer = receive_buffer(id).first(c.buffered_bytes);
-  const std::size_t taken = options_.application->on_data(id, buffer);
+  const size_t taken = options_.application->on_data(id, buffer);
   if (taken == 0) return;
-  c.buffered_bytes = static_cast<std::uint16_t>(c.buffered_bytes - taken);
+  c.buffered_bytes = static_cast<uint16_t>(c.buffered_bytes - taken);
   std::memmove(buffer.data(), buffer.data() + taken, c.buffered_bytes);
 }
 
@@ -245,12 +245,12 @@ void Tcp::report_fin(ConnectionId id) {
 }
 
 void Tcp::challenge(Connection& c) {
-  const std::uint64_t second = now_us_ >> 20;
+  const uint64_t second = now_us_ >> 20;
   if (second != challenge_second_) {
     challenge_second_ = second;
     challenge_count_ = 0;
   }
-  if (challenge_count_ >= kMaxChallengeAcks) return;
+  if (challenge_count_ >= kChallengeAcksMax) return;
   ++challenge_count_;
   const auto id = static_cast<ConnectionId>(&c - connections_.data());
   if (!emit(id, c.send_next, 0, false)) ++options_.counters->tx_full;

@@ -11,22 +11,22 @@
 namespace grin {
 namespace {
 
-constexpr std::uint8_t kTimeToLive = 64;
-constexpr std::uint16_t kDontFragment = 0x4000;
-constexpr std::size_t kIpOffset = sizeof(EthernetHeader);
-constexpr std::size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
+constexpr uint8_t kTimeToLive = 64;
+constexpr uint16_t kDontFragment = 0x4000;
+constexpr size_t kIpOffset = sizeof(EthernetHeader);
+constexpr size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
 
 }  // namespace
 
 struct Tcp::HeaderFields {
   const MacAddress& mac;
-  std::uint32_t ip;
-  std::uint16_t port;
-  std::uint16_t local_port;
-  std::uint32_t sequence;
-  std::uint32_t acknowledgment;
-  std::uint16_t window;
-  std::uint8_t flags;
+  uint32_t ip;
+  uint16_t port;
+  uint16_t local_port;
+  uint32_t sequence;
+  uint32_t acknowledgment;
+  uint16_t window;
+  uint8_t flags;
 };
 
 // `frame` is the whole frame, with payload and options already in place.
@@ -36,11 +36,11 @@ void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) 
   ethernet.source = options_.mac;
   ethernet.ether_type.set(kEtherTypeIpv4);
 
-  const std::size_t ip_size_bytes = frame.size() - kIpOffset;
+  const size_t ip_size_bytes = frame.size() - kIpOffset;
   auto& ip = header_at<Ipv4Header>(frame, kIpOffset);
   ip.version_and_words = 0x45;
   ip.service = 0;
-  ip.total_size_bytes.set(static_cast<std::uint16_t>(ip_size_bytes));
+  ip.total_size_bytes.set(static_cast<uint16_t>(ip_size_bytes));
   ip.identification.set(0);  // RFC 6864 4.1: never fragmented, so never used
   ip.fragment.set(kDontFragment);
   ip.time_to_live = kTimeToLive;
@@ -60,26 +60,25 @@ void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) 
   tcp.window.set(fields.window);
   tcp.checksum.set(0);
   tcp.urgent.set(0);
-  const std::size_t tcp_size_bytes = frame.size() - kTcpOffset;
-  const std::uint64_t pseudo = pseudo_header_sum(options_.ip, fields.ip, kIpProtocolTcp, tcp_size_bytes);
+  const size_t tcp_size_bytes = frame.size() - kTcpOffset;
+  const uint64_t pseudo = pseudo_header_sum(options_.ip, fields.ip, kIpProtocolTcp, tcp_size_bytes);
   store_checksum(tcp.checksum, finish_checksum(partial_checksum(frame.subspan(kTcpOffset), pseudo)));
 }
 
 // Sends bytes [sequence, sequence + size_bytes) and, if `fin`, the FIN behind them; always with an ACK. False
 // if the ring is full.
-bool Tcp::emit(ConnectionId id, std::uint32_t sequence, std::uint32_t size_bytes, bool fin) {
+bool Tcp::emit(ConnectionId id, uint32_t sequence, uint32_t size_bytes, bool fin) {
   Connection& c = connections_[id];
   const std::span<std::byte> room = options_.frames->next_frame();
   if (room.empty()) return false;
-  const std::span<std::byte> frame = room.first(kTcpFrameHeaderSize_bytes + size_bytes);
+  const std::span<std::byte> frame = room.first(kTcpFrameHeaderBytes + size_bytes);
   if (size_bytes != 0) {
-    options_.application->fill(id, sequence - c.initial_sequence - 1,
-                               frame.subspan(kTcpFrameHeaderSize_bytes));
+    options_.application->fill(id, sequence - c.initial_sequence - 1, frame.subspan(kTcpFrameHeaderBytes));
   }
-  std::uint8_t flags = kTcpAck;
+  uint8_t flags = kTcpAck;
   if (size_bytes != 0) flags |= kTcpPsh;
   if (fin) flags |= kTcpFin;
-  const std::uint32_t window = receive_window(c);
+  const uint32_t window = receive_window(c);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
   write_headers(frame, {.mac = c.remote_mac,
                         .ip = c.remote_ip,
@@ -87,7 +86,7 @@ bool Tcp::emit(ConnectionId id, std::uint32_t sequence, std::uint32_t size_bytes
                         .local_port = options_.port,
                         .sequence = sequence,
                         .acknowledgment = c.receive_next,
-                        .window = static_cast<std::uint16_t>(window),
+                        .window = static_cast<uint16_t>(window),
                         .flags = flags});
   options_.frames->send(frame.size());
   c.ack_wanted = false;
@@ -96,9 +95,9 @@ bool Tcp::emit(ConnectionId id, std::uint32_t sequence, std::uint32_t size_bytes
   return true;
 }
 
-void Tcp::note_sent(Connection& c, std::uint32_t sequence, std::uint32_t size) {
+void Tcp::note_sent(Connection& c, uint32_t sequence, uint32_t size) {
   if (size == 0) return;
-  const std::uint32_t end = sequence + size;
+  const uint32_t end = sequence + size;
   if (seq_before(sequence, c.send_max)) {
     ++options_.counters->retransmits;
     c.timing = false;
@@ -123,12 +122,12 @@ bool Tcp::output_segment(ConnectionId id) {
   Connection& c = connections_[id];
   if (c.state == TcpState::kSynReceived || c.state == TcpState::kTimeWait) return false;
   if (c.send_next == c.send_end + 1) return false;  // FIN and all is sent
-  const std::uint32_t left = c.send_end - c.send_next;
-  const std::uint32_t flight = c.send_next - c.send_unacked;
-  const std::uint32_t window =
+  const uint32_t left = c.send_end - c.send_next;
+  const uint32_t flight = c.send_next - c.send_unacked;
+  const uint32_t window =
       c.send_window < c.congestion_window_bytes ? c.send_window : c.congestion_window_bytes;
-  const std::uint32_t usable = window > flight ? window - flight : 0;
-  std::uint32_t size = left < usable ? left : usable;
+  const uint32_t usable = window > flight ? window - flight : 0;
+  uint32_t size = left < usable ? left : usable;
   if (size > c.max_segment_bytes) size = c.max_segment_bytes;
   const bool fin = c.fin_queued && size == left;
   if (size == 0 && !fin) return false;
@@ -148,34 +147,34 @@ bool Tcp::output_segment(ConnectionId id) {
 
 void Tcp::retransmit_head(ConnectionId id) {
   Connection& c = connections_[id];
-  const std::uint32_t left = seq_before(c.send_unacked, c.send_end) ? c.send_end - c.send_unacked : 0;
-  const std::uint32_t size = left < c.max_segment_bytes ? left : c.max_segment_bytes;
+  const uint32_t left = seq_before(c.send_unacked, c.send_end) ? c.send_end - c.send_unacked : 0;
+  const uint32_t size = left < c.max_segment_bytes ? left : c.max_segment_bytes;
   const bool fin = size == left && c.fin_queued && c.send_max == c.send_end + 1;
   if (size == 0 && !fin) return;
   if (!emit(id, c.send_unacked, size, fin)) ++options_.counters->tx_full;
 }
 
 void Tcp::emit_syn_ack(ConnectionId id) {
-  constexpr std::size_t kOptionSize_bytes = 4;
+  constexpr size_t kOptionBytes = 4;
   Connection& c = connections_[id];
-  c.receive_edge = c.receive_next + static_cast<std::uint32_t>(kReceiveBuffer_bytes);
+  c.receive_edge = c.receive_next + static_cast<uint32_t>(kReceiveBufferBytes);
   const std::span<std::byte> room = options_.frames->next_frame();
   if (room.empty()) {
     ++options_.counters->tx_full;
     return;
   }
-  const std::span<std::byte> frame = room.first(kTcpFrameHeaderSize_bytes + kOptionSize_bytes);
-  frame[kTcpFrameHeaderSize_bytes] = std::byte{2};  // maximum segment size
-  frame[kTcpFrameHeaderSize_bytes + 1] = std::byte{kOptionSize_bytes};
-  header_at<Be16>(frame, kTcpFrameHeaderSize_bytes + 2).set(options_.max_segment_bytes);
-  header_at<TcpHeader>(frame, kTcpOffset).data_offset = (sizeof(TcpHeader) + kOptionSize_bytes) / 4 << 4;
+  const std::span<std::byte> frame = room.first(kTcpFrameHeaderBytes + kOptionBytes);
+  frame[kTcpFrameHeaderBytes] = std::byte{2};  // maximum segment size
+  frame[kTcpFrameHeaderBytes + 1] = std::byte{kOptionBytes};
+  header_at<Be16>(frame, kTcpFrameHeaderBytes + 2).set(options_.max_segment_bytes);
+  header_at<TcpHeader>(frame, kTcpOffset).data_offset = (sizeof(TcpHeader) + kOptionBytes) / 4 << 4;
   write_headers(frame, {.mac = c.remote_mac,
                         .ip = c.remote_ip,
                         .port = c.remote_port,
                         .local_port = options_.port,
                         .sequence = c.initial_sequence,
                         .acknowledgment = c.receive_next,
-                        .window = static_cast<std::uint16_t>(kReceiveBuffer_bytes),
+                        .window = static_cast<uint16_t>(kReceiveBufferBytes),
                         .flags = kTcpSyn | kTcpAck});
   options_.frames->send(frame.size());
   if (c.retries != 0) ++options_.counters->retransmits;
@@ -188,7 +187,7 @@ void Tcp::send_reset(const Segment& segment) {
     ++options_.counters->tx_full;
     return;
   }
-  const std::span<std::byte> frame = room.first(kTcpFrameHeaderSize_bytes);
+  const std::span<std::byte> frame = room.first(kTcpFrameHeaderBytes);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
   const bool has_ack = segment.has(kTcpAck);
   write_headers(frame, {.mac = segment.source_mac,
@@ -198,7 +197,7 @@ void Tcp::send_reset(const Segment& segment) {
                         .sequence = has_ack ? segment.acknowledgment : 0,
                         .acknowledgment = has_ack ? 0 : segment.sequence + segment.length(),
                         .window = 0,
-                        .flags = has_ack ? kTcpRst : static_cast<std::uint8_t>(kTcpRst | kTcpAck)});
+                        .flags = has_ack ? kTcpRst : static_cast<uint8_t>(kTcpRst | kTcpAck)});
   options_.frames->send(frame.size());
   ++options_.counters->resets_sent;
 }

@@ -8,26 +8,26 @@
 namespace grin {
 namespace {
 
-constexpr std::uint8_t kOptionEnd = 0;
-constexpr std::uint8_t kOptionNothing = 1;
-constexpr std::uint8_t kOptionMaxSegment = 2;
+constexpr uint8_t kOptionEnd = 0;
+constexpr uint8_t kOptionNothing = 1;
+constexpr uint8_t kOptionMaxSegment = 2;
 
-std::uint8_t byte_at(std::span<const std::byte> bytes, std::size_t index) {
-  return std::to_integer<std::uint8_t>(bytes[index]);
+uint8_t byte_at(std::span<const std::byte> bytes, size_t index) {
+  return std::to_integer<uint8_t>(bytes[index]);
 }
 
 // RFC 9293 3.1: a malformed list ends the reading, not the segment.
-std::uint16_t find_max_segment(std::span<const std::byte> options) {
-  std::size_t at = 0;
+uint16_t find_max_segment(std::span<const std::byte> options) {
+  size_t at = 0;
   while (at < options.size()) {
-    const std::uint8_t kind = byte_at(options, at);
+    const uint8_t kind = byte_at(options, at);
     if (kind == kOptionEnd) return 0;
     if (kind == kOptionNothing) {
       ++at;
       continue;
     }
     if (at + 1 >= options.size()) return 0;
-    const std::size_t size = byte_at(options, at + 1);
+    const size_t size = byte_at(options, at + 1);
     if (size < 2 || size > options.size() - at) return 0;
     if (kind == kOptionMaxSegment && size == 4) return header_at<Be16>(options, at + 2).get();
     at += size;
@@ -37,13 +37,13 @@ std::uint16_t find_max_segment(std::span<const std::byte> options) {
 
 }  // namespace
 
-bool parse_segment(std::span<const std::byte> bytes, std::uint32_t source_ip, std::uint32_t destination_ip,
+bool parse_segment(std::span<const std::byte> bytes, uint32_t source_ip, uint32_t destination_ip,
                    Segment& segment) {
   if (bytes.size() < sizeof(TcpHeader)) return false;
   const auto& header = header_at<TcpHeader>(bytes, 0);
-  const std::size_t header_size_bytes = (header.data_offset >> 4) * std::size_t{4};
+  const size_t header_size_bytes = (header.data_offset >> 4) * size_t{4};
   if (header_size_bytes < sizeof(TcpHeader) || header_size_bytes > bytes.size()) return false;
-  const std::uint64_t pseudo = pseudo_header_sum(source_ip, destination_ip, kIpProtocolTcp, bytes.size());
+  const uint64_t pseudo = pseudo_header_sum(source_ip, destination_ip, kIpProtocolTcp, bytes.size());
   if (finish_checksum(partial_checksum(bytes, pseudo)) != 0) return false;
 
   segment.source_ip = source_ip;

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Text without a C library: append to a fixed buffer, parse numbers. What does not fit is cut off.
-
 #pragma once
 
 #include <array>
@@ -21,16 +20,16 @@ class TextWriter {
   explicit constexpr TextWriter(std::span<char> out) : out_(out) {}
 
   TextWriter& append(std::string_view text) {
-    const std::size_t room = out_.size() - size_;
-    const std::size_t count = text.size() < room ? text.size() : room;
+    const size_t room = out_.size() - size_;
+    const size_t count = text.size() < room ? text.size() : room;
     if (count != 0) std::memcpy(out_.data() + size_, text.data(), count);
     size_ += count;
     return *this;
   }
 
-  TextWriter& append_decimal(std::uint64_t value) {
+  TextWriter& append_decimal(uint64_t value) {
     std::array<char, 20> digits;
-    std::size_t first = digits.size();
+    size_t first = digits.size();
     do {
       digits[--first] = static_cast<char>('0' + value % 10);
       value /= 10;
@@ -39,9 +38,9 @@ class TextWriter {
   }
 
   // With at least `min_digits` digits, leading zeros included.
-  TextWriter& append_hex(std::uint64_t value, std::size_t min_digits = 1) {
+  TextWriter& append_hex(uint64_t value, size_t min_digits = 1) {
     std::array<char, 16> digits;
-    std::size_t first = digits.size();
+    size_t first = digits.size();
     do {
       digits[--first] = "0123456789abcdef"[value & 15];
       value >>= 4;
@@ -49,16 +48,16 @@ class TextWriter {
     return append({digits.data() + first, digits.size() - first});
   }
 
-  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] std::string_view view() const { return {out_.data(), size_}; }
 
  private:
   std::span<char> out_;
-  std::size_t size_ = 0;
+  size_t size_ = 0;
 };
 
 // The same with memory of its own, for a line on the stack.
-template <std::size_t kCapacity>
+template <size_t kCapacity>
 class TextBuffer : public TextWriter {
  public:
   TextBuffer() : TextWriter(storage_) {}
@@ -70,9 +69,9 @@ class TextBuffer : public TextWriter {
 };
 
 // The whole text as a number, or nothing: no sign, no blanks, no overflow of 64 bits.
-[[nodiscard]] constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) {
+[[nodiscard]] constexpr std::optional<uint64_t> parse_decimal(std::string_view text) {
   if (text.empty()) return std::nullopt;
-  std::uint64_t value = 0;
+  uint64_t value = 0;
   for (const char digit : text) {
     if (digit < '0' || digit > '9') return std::nullopt;
     if (__builtin_mul_overflow(value, 10U, &value)) return std::nullopt;

@@ -11,7 +11,6 @@
 //
 // Example: A is armed for 200 ms (slot 25), then for 900 ms: it stays in slot 25. At 205 ms expire() yields
 // A; the owner sees that its deadline is 900 ms and arms it again, into slot 110.
-
 #pragma once
 
 #include <array>
@@ -25,11 +24,11 @@ namespace grin {
 
 class TimerWheel {
  public:
-  static constexpr std::uint64_t kTickShift = 13;
-  static constexpr std::uint64_t kSlotCount = 512;
+  static constexpr uint64_t kTickShift = 13;
+  static constexpr uint64_t kSlotCount = 512;
 
   struct Entry {
-    std::uint16_t slot_plus_one;  // 0: not on the wheel
+    uint16_t slot_plus_one;  // 0: not on the wheel
   };
 
   // `links` and `entries` are indexed by owner and read as zero.
@@ -38,24 +37,24 @@ class TimerWheel {
     entries_ = entries;
   }
 
-  void arm(Index owner, std::uint64_t deadline_us);
+  void arm(Index owner, uint64_t deadline_us);
   void cancel(Index owner);
 
   // Takes the next owner off the wheel whose slot is due, or kNoIndex. Call until then.
-  [[nodiscard]] Index pop_expired(std::uint64_t now_us);
+  [[nodiscard]] Index pop_expired(uint64_t now_us);
 
   // When pop_expired() is worth calling: a tick boundary, or all ones if nothing is armed.
-  [[nodiscard]] std::uint64_t next_deadline_us() const;
+  [[nodiscard]] uint64_t next_deadline_us() const;
 
  private:
-  [[nodiscard]] std::uint64_t first_occupied_tick() const;
+  [[nodiscard]] uint64_t first_occupied_tick() const;
 
   std::span<IndexLink> links_;
   std::span<Entry> entries_;
-  std::size_t armed_count_ = 0;
-  std::uint64_t current_tick_ = 0;  // everything due before this tick has been popped
+  size_t armed_count_ = 0;
+  uint64_t current_tick_ = 0;  // everything due before this tick has been popped
   std::array<IndexList, kSlotCount> slots_ = {};
-  std::array<std::uint64_t, kSlotCount / 64> occupied_ = {};  // bit per slot that is not empty
+  std::array<uint64_t, kSlotCount / 64> occupied_ = {};  // bit per slot that is not empty
 };
 
 }  // namespace grin

@@ -11,44 +11,44 @@ namespace grin {
 namespace {
 
 // virtio 1.2, 4.2.2.
-constexpr std::uint32_t kMagicRegister = 0x000;
-constexpr std::uint32_t kVersionRegister = 0x004;
-constexpr std::uint32_t kDeviceIdRegister = 0x008;
-constexpr std::uint32_t kDeviceFeatures = 0x010;
-constexpr std::uint32_t kDeviceFeaturesSelect = 0x014;
-constexpr std::uint32_t kDriverFeatures = 0x020;
-constexpr std::uint32_t kDriverFeaturesSelect = 0x024;
-constexpr std::uint32_t kQueueSelect = 0x030;
-constexpr std::uint32_t kQueueSizeMax = 0x034;
-constexpr std::uint32_t kQueueSize = 0x038;
-constexpr std::uint32_t kQueueReady = 0x044;
-constexpr std::uint32_t kQueueNotify = 0x050;
-constexpr std::uint32_t kInterruptAcknowledge = 0x064;
-constexpr std::uint32_t kStatus = 0x070;
-constexpr std::uint32_t kQueueDescriptors = 0x080;
-constexpr std::uint32_t kQueueDriver = 0x090;
-constexpr std::uint32_t kQueueDevice = 0x0a0;
-constexpr std::uint32_t kConfig = 0x100;
+constexpr uint32_t kMagicRegister = 0x000;
+constexpr uint32_t kVersionRegister = 0x004;
+constexpr uint32_t kDeviceIdRegister = 0x008;
+constexpr uint32_t kDeviceFeatures = 0x010;
+constexpr uint32_t kDeviceFeaturesSelect = 0x014;
+constexpr uint32_t kDriverFeatures = 0x020;
+constexpr uint32_t kDriverFeaturesSelect = 0x024;
+constexpr uint32_t kQueueSelect = 0x030;
+constexpr uint32_t kQueueSizeMax = 0x034;
+constexpr uint32_t kQueueSize = 0x038;
+constexpr uint32_t kQueueReady = 0x044;
+constexpr uint32_t kQueueNotify = 0x050;
+constexpr uint32_t kInterruptAcknowledge = 0x064;
+constexpr uint32_t kStatus = 0x070;
+constexpr uint32_t kQueueDescriptors = 0x080;
+constexpr uint32_t kQueueDriver = 0x090;
+constexpr uint32_t kQueueDevice = 0x0a0;
+constexpr uint32_t kConfig = 0x100;
 
-constexpr std::uint32_t kMagic = 0x7472'6976;  // "virt"
-constexpr std::uint32_t kModernVersion = 2;
-constexpr std::uint32_t kNetworkDevice = 1;
-constexpr std::uint32_t kStatusAcknowledge = 1;
-constexpr std::uint32_t kStatusDriver = 2;
-constexpr std::uint32_t kStatusDriverOk = 4;
-constexpr std::uint32_t kStatusFeaturesOk = 8;
-constexpr std::uint32_t kInterruptBoth = 3;  // used buffer, configuration change
+constexpr uint32_t kMagic = 0x7472'6976;  // "virt"
+constexpr uint32_t kModernVersion = 2;
+constexpr uint32_t kNetworkDevice = 1;
+constexpr uint32_t kStatusAcknowledge = 1;
+constexpr uint32_t kStatusDriver = 2;
+constexpr uint32_t kStatusDriverOk = 4;
+constexpr uint32_t kStatusFeaturesOk = 8;
+constexpr uint32_t kInterruptBoth = 3;  // used buffer, configuration change
 
-constexpr std::uint32_t kFeatureMtu = 1U << 3;
-constexpr std::uint32_t kFeatureMac = 1U << 5;
-constexpr std::uint32_t kFeatureVersion1High = 1U << 0;  // bit 32
-constexpr std::uint32_t kConfigMtu = kConfig + 10;
+constexpr uint32_t kFeatureMtu = 1U << 3;
+constexpr uint32_t kFeatureMac = 1U << 5;
+constexpr uint32_t kFeatureVersion1High = 1U << 0;  // bit 32
+constexpr uint32_t kConfigMtu = kConfig + 10;
 constexpr int kResetPollLimit = 1000;
 
-constexpr std::uint32_t kReceiveQueue = 0;
-constexpr std::uint32_t kTransmitQueue = 1;
-constexpr std::size_t kReceiveSize = 32;
-constexpr std::size_t kTransmitSize = 64;
+constexpr uint32_t kReceiveQueue = 0;
+constexpr uint32_t kTransmitQueue = 1;
+constexpr size_t kReceiveSize = 32;
+constexpr size_t kTransmitSize = 64;
 
 constinit std::array<NetBuffer, kReceiveSize> receive_buffers = {};
 constinit std::array<NetBuffer, kTransmitSize> transmit_buffers = {};
@@ -56,19 +56,19 @@ constinit Virtqueue<kReceiveSize> receive_queue = make_receive_queue(receive_buf
 constinit Virtqueue<kTransmitSize> transmit_queue = make_transmit_queue(transmit_buffers);
 
 // Transmit buffers that are ours, as a stack: the device may complete in any order.
-consteval std::array<std::uint16_t, kTransmitSize> all_transmit_ids() {
-  std::array<std::uint16_t, kTransmitSize> ids = {};
-  for (std::uint16_t i = 0; i < kTransmitSize; ++i) ids[i] = i;
+consteval std::array<uint16_t, kTransmitSize> all_transmit_ids() {
+  std::array<uint16_t, kTransmitSize> ids = {};
+  for (uint16_t i = 0; i < kTransmitSize; ++i) ids[i] = i;
   return ids;
 }
-constinit std::array<std::uint16_t, kTransmitSize> free_ids = all_transmit_ids();
+constinit std::array<uint16_t, kTransmitSize> free_ids = all_transmit_ids();
 
 }  // namespace
 
-std::uint32_t VirtioNet::read(std::uint32_t reg) const {
+uint32_t VirtioNet::read(uint32_t reg) const {
   return mmio_read32(device_.base + reg);
 }
-void VirtioNet::write(std::uint32_t reg, std::uint32_t value) const {
+void VirtioNet::write(uint32_t reg, uint32_t value) const {
   mmio_write32(device_.base + reg, value);
 }
 
@@ -85,7 +85,7 @@ void VirtioNet::negotiate() {
   }
   write(kStatus, kStatusAcknowledge | kStatusDriver);
   write(kDeviceFeaturesSelect, 0);
-  const std::uint32_t offered = read(kDeviceFeatures);
+  const uint32_t offered = read(kDeviceFeatures);
   if ((offered & kFeatureMac) == 0) panic("network device has no MAC address");
   write(kDriverFeaturesSelect, 0);
   write(kDriverFeatures, offered & (kFeatureMac | kFeatureMtu));
@@ -96,22 +96,22 @@ void VirtioNet::negotiate() {
   if ((read(kStatus) & kStatusFeaturesOk) == 0) panic("network device refuses our features");
 
   // In the access width that each field has (4.2.2.2): bytes, and a word.
-  for (std::uint32_t i = 0; i < mac_.size(); ++i) mac_[i] = mmio_read8(device_.base + kConfig + i);
+  for (uint32_t i = 0; i < mac_.size(); ++i) mac_[i] = mmio_read8(device_.base + kConfig + i);
   if ((offered & kFeatureMtu) == 0) return;
-  const std::size_t mtu = mmio_read16(device_.base + kConfigMtu);
-  constexpr std::size_t kMinMtu_bytes = 68;  // RFC 791
-  if (mtu >= kMinMtu_bytes && mtu < mtu_bytes_) mtu_bytes_ = mtu;
+  const size_t mtu = mmio_read16(device_.base + kConfigMtu);
+  constexpr size_t kMtuBytesMin = 68;  // RFC 791
+  if (mtu >= kMtuBytesMin && mtu < mtu_bytes_) mtu_bytes_ = mtu;
 }
 
-void VirtioNet::set_up_queue(std::uint32_t index, std::size_t size, const void* descriptors,
-                             const void* avail, const void* used) {
-  const auto write_address = [this](std::uint32_t reg, const void* address) {
-    write(reg, static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(address)));
+void VirtioNet::set_up_queue(uint32_t index, size_t size, const void* descriptors, const void* avail,
+                             const void* used) {
+  const auto write_address = [this](uint32_t reg, const void* address) {
+    write(reg, static_cast<uint32_t>(reinterpret_cast<uintptr_t>(address)));
     write(reg + 4, 0);  // the image lies below 4 GiB
   };
   write(kQueueSelect, index);
   if (read(kQueueSizeMax) < size) panic("network device queue too small");
-  write(kQueueSize, static_cast<std::uint32_t>(size));
+  write(kQueueSize, static_cast<uint32_t>(size));
   write_address(kQueueDescriptors, descriptors);
   write_address(kQueueDriver, avail);
   write_address(kQueueDevice, used);
@@ -120,7 +120,7 @@ void VirtioNet::set_up_queue(std::uint32_t index, std::size_t size, const void* 
 
 void VirtioNet::init(std::span<const MmioDevice> devices) {
   bool found = false;
-  for (std::size_t i = 0; i < devices.size() && !found; ++i) found = probe(devices[i]);
+  for (size_t i = 0; i < devices.size() && !found; ++i) found = probe(devices[i]);
   if (!found) panic("no network device on the command line");
   negotiate();
   set_up_queue(kReceiveQueue, kReceiveSize, &receive_queue.descriptors, &receive_queue.avail,
@@ -135,10 +135,10 @@ void VirtioNet::init(std::span<const MmioDevice> devices) {
 std::span<const std::byte> VirtioNet::receive() {
   while (load_acquire(receive_queue.used.index) != receive_seen_) {
     const UsedElement& element = receive_queue.used.ring[receive_seen_ % kReceiveSize];
-    if (element.id < kReceiveSize && element.size_bytes > kNetHeaderSize_bytes &&
-        element.size_bytes <= kNetBufferSize_bytes) {
+    if (element.id < kReceiveSize && element.size_bytes > kNetHeaderBytes &&
+        element.size_bytes <= kNetBufferBytes) {
       return std::span<const std::byte>(receive_buffers[element.id].bytes)
-          .subspan(kNetHeaderSize_bytes, element.size_bytes - kNetHeaderSize_bytes);
+          .subspan(kNetHeaderBytes, element.size_bytes - kNetHeaderBytes);
     }
     release();
   }
@@ -146,44 +146,44 @@ std::span<const std::byte> VirtioNet::receive() {
 }
 
 void VirtioNet::release() {
-  const std::uint32_t id = receive_queue.used.ring[receive_seen_ % kReceiveSize].id;
+  const uint32_t id = receive_queue.used.ring[receive_seen_ % kReceiveSize].id;
   ++receive_seen_;
   if (id >= kReceiveSize) return;
   AvailRing<kReceiveSize>& avail = receive_queue.avail;
-  avail.ring[avail.index % kReceiveSize] = static_cast<std::uint16_t>(id);
+  avail.ring[avail.index % kReceiveSize] = static_cast<uint16_t>(id);
   // Releases the ring entry and the buffer to the device.
-  store_release(avail.index, static_cast<std::uint16_t>(avail.index + 1));
+  store_release(avail.index, static_cast<uint16_t>(avail.index + 1));
   receive_kick_ = true;
 }
 
 void VirtioNet::reap() {
   while (load_acquire(transmit_queue.used.index) != transmit_seen_) {
-    const std::uint32_t id = transmit_queue.used.ring[transmit_seen_ % kTransmitSize].id;
+    const uint32_t id = transmit_queue.used.ring[transmit_seen_ % kTransmitSize].id;
     ++transmit_seen_;
     if (id < kTransmitSize && free_count_ < kTransmitSize) {
-      free_ids[free_count_++] = static_cast<std::uint16_t>(id);
+      free_ids[free_count_++] = static_cast<uint16_t>(id);
     }
   }
 }
 
-bool VirtioNet::can_send(std::size_t frame_count) {
+bool VirtioNet::can_send(size_t frame_count) {
   if (free_count_ < frame_count) reap();
   return free_count_ >= frame_count;
 }
 
 std::span<std::byte> VirtioNet::next_frame() {
   if (!can_send(1)) return {};
-  const std::uint16_t id = free_ids[free_count_ - 1U];
-  return std::span<std::byte>(transmit_buffers[id].bytes).subspan(kNetHeaderSize_bytes, kMaxFrameSize_bytes);
+  const uint16_t id = free_ids[free_count_ - 1U];
+  return std::span<std::byte>(transmit_buffers[id].bytes).subspan(kNetHeaderBytes, kFrameBytesMax);
 }
 
-void VirtioNet::send(std::size_t size_bytes) {
-  const std::uint16_t id = free_ids[--free_count_];
+void VirtioNet::send(size_t size_bytes) {
+  const uint16_t id = free_ids[--free_count_];
   // The virtio header in front of the frame stays all zero: nothing ever writes there.
-  transmit_queue.descriptors[id].size_bytes = static_cast<std::uint32_t>(kNetHeaderSize_bytes + size_bytes);
+  transmit_queue.descriptors[id].size_bytes = static_cast<uint32_t>(kNetHeaderBytes + size_bytes);
   AvailRing<kTransmitSize>& avail = transmit_queue.avail;
   avail.ring[avail.index % kTransmitSize] = id;
-  store_release(avail.index, static_cast<std::uint16_t>(avail.index + 1));
+  store_release(avail.index, static_cast<uint16_t>(avail.index + 1));
   transmit_kick_ = true;
 }
 

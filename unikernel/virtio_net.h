@@ -9,7 +9,6 @@
 //
 // Receive: receive() lends a frame, release() gives its buffer back. Transmit: completions are reaped when a
 // buffer is wanted. kick() tells the device about both, once per turn of the main loop.
-
 #pragma once
 
 #include <cstddef>
@@ -29,16 +28,16 @@ class VirtioNet final : public FramePort {
   void init(std::span<const MmioDevice> devices);
 
   [[nodiscard]] const MacAddress& mac() const { return mac_; }
-  [[nodiscard]] std::size_t mtu_bytes() const { return mtu_bytes_; }
-  [[nodiscard]] std::uint32_t irq() const { return device_.irq; }
+  [[nodiscard]] size_t mtu_bytes() const { return mtu_bytes_; }
+  [[nodiscard]] uint32_t irq() const { return device_.irq; }
 
   // The oldest received frame, or an empty span. Valid until release().
   [[nodiscard]] std::span<const std::byte> receive();
   void release();
 
   [[nodiscard]] std::span<std::byte> next_frame() override;
-  void send(std::size_t size_bytes) override;
-  [[nodiscard]] bool can_send(std::size_t frame_count);
+  void send(size_t size_bytes) override;
+  [[nodiscard]] bool can_send(size_t frame_count);
 
   void kick();
 
@@ -49,20 +48,20 @@ class VirtioNet final : public FramePort {
   void disarm_interrupts(bool acknowledge);
 
  private:
-  [[nodiscard]] std::uint32_t read(std::uint32_t reg) const;
-  void write(std::uint32_t reg, std::uint32_t value) const;
+  [[nodiscard]] uint32_t read(uint32_t reg) const;
+  void write(uint32_t reg, uint32_t value) const;
   [[nodiscard]] bool probe(const MmioDevice& device);
   void negotiate();
-  void set_up_queue(std::uint32_t index, std::size_t size, const void* descriptors, const void* avail,
+  void set_up_queue(uint32_t index, size_t size, const void* descriptors, const void* avail,
                     const void* used);
   void reap();
 
   MmioDevice device_ = {};
   MacAddress mac_ = {};
-  std::size_t mtu_bytes_ = 1500;
-  std::uint16_t receive_seen_ = 0;   // used entries taken
-  std::uint16_t transmit_seen_ = 0;  // used entries reaped
-  std::uint16_t free_count_ = 0;     // transmit buffers that are ours
+  size_t mtu_bytes_ = 1500;
+  uint16_t receive_seen_ = 0;   // used entries taken
+  uint16_t transmit_seen_ = 0;  // used entries reaped
+  uint16_t free_count_ = 0;     // transmit buffers that are ours
   bool receive_kick_ = false;
   bool transmit_kick_ = false;
 };

@@ -6,7 +6,6 @@
 // linker; posting all receive buffers costs no instruction at boot.
 //
 // The device is trusted as far as a guest must trust its VMM, but an id out of range is still ignored.
-
 #pragma once
 
 #include <array>
@@ -15,50 +14,50 @@
 
 namespace grin {
 
-inline constexpr std::uint16_t kDescriptorWrite = 2;   // VIRTQ_DESC_F_WRITE
-inline constexpr std::uint16_t kAvailNoInterrupt = 1;  // VIRTQ_AVAIL_F_NO_INTERRUPT
-inline constexpr std::uint16_t kUsedNoNotify = 1;      // VIRTQ_USED_F_NO_NOTIFY
+inline constexpr uint16_t kDescriptorWrite = 2;   // VIRTQ_DESC_F_WRITE
+inline constexpr uint16_t kAvailNoInterrupt = 1;  // VIRTQ_AVAIL_F_NO_INTERRUPT
+inline constexpr uint16_t kUsedNoNotify = 1;      // VIRTQ_USED_F_NO_NOTIFY
 
-inline constexpr std::size_t kNetHeaderSize_bytes = 12;    // virtio_net_hdr with num_buffers, 5.1.6
-inline constexpr std::size_t kNetBufferSize_bytes = 1536;  // header, 1514 bytes of frame, and a spare
+inline constexpr size_t kNetHeaderBytes = 12;    // virtio_net_hdr with num_buffers, 5.1.6
+inline constexpr size_t kNetBufferBytes = 1536;  // header, 1514 bytes of frame, and a spare
 
 struct alignas(64) NetBuffer {
-  std::array<std::byte, kNetBufferSize_bytes> bytes;
+  std::array<std::byte, kNetBufferBytes> bytes;
 };
 
 struct Descriptor {
   NetBuffer* address;  // identity mapped
-  std::uint32_t size_bytes;
-  std::uint16_t flags;
-  std::uint16_t next;
+  uint32_t size_bytes;
+  uint16_t flags;
+  uint16_t next;
 };
 static_assert(sizeof(Descriptor) == 16);
 
 struct UsedElement {
-  std::uint32_t id;
-  std::uint32_t size_bytes;
+  uint32_t id;
+  uint32_t size_bytes;
 };
 static_assert(sizeof(UsedElement) == 8);
 
-template <std::size_t kSize>
+template <size_t kSize>
 struct AvailRing {
-  std::uint16_t flags;
-  std::uint16_t index;
-  std::array<std::uint16_t, kSize> ring;
+  uint16_t flags;
+  uint16_t index;
+  std::array<uint16_t, kSize> ring;
 };
 
-template <std::size_t kSize>
+template <size_t kSize>
 struct UsedRing {
-  std::uint16_t flags;
-  std::uint16_t index;
+  uint16_t flags;
+  uint16_t index;
   std::array<UsedElement, kSize> ring;
 };
 
 // Layout and alignment of 2.7: 16, 2 and 4 bytes; a cache line each here.
-template <std::size_t kSize>
+template <size_t kSize>
 struct Virtqueue {
   static_assert((kSize & (kSize - 1)) == 0, "2.7: a power of two");
-  static constexpr std::size_t size = kSize;
+  static constexpr size_t size = kSize;
 
   alignas(64) std::array<Descriptor, kSize> descriptors;
   alignas(64) AvailRing<kSize> avail;  // writer: grin
@@ -66,11 +65,11 @@ struct Virtqueue {
 };
 
 // Every descriptor is available to the device, for it to write to.
-template <std::size_t kSize>
+template <size_t kSize>
 [[nodiscard]] consteval Virtqueue<kSize> make_receive_queue(std::array<NetBuffer, kSize>& buffers) {
   Virtqueue<kSize> queue = {};
-  for (std::uint16_t i = 0; i < kSize; ++i) {
-    queue.descriptors[i] = {&buffers[i], kNetBufferSize_bytes, kDescriptorWrite, 0};
+  for (uint16_t i = 0; i < kSize; ++i) {
+    queue.descriptors[i] = {&buffers[i], kNetBufferBytes, kDescriptorWrite, 0};
     queue.avail.ring[i] = i;
   }
   queue.avail.index = kSize;
@@ -79,20 +78,20 @@ template <std::size_t kSize>
 }
 
 // No descriptor is available; sizes are set per frame.
-template <std::size_t kSize>
+template <size_t kSize>
 [[nodiscard]] consteval Virtqueue<kSize> make_transmit_queue(std::array<NetBuffer, kSize>& buffers) {
   Virtqueue<kSize> queue = {};
-  for (std::uint16_t i = 0; i < kSize; ++i) queue.descriptors[i] = {&buffers[i], 0, 0, 0};
+  for (uint16_t i = 0; i < kSize; ++i) queue.descriptors[i] = {&buffers[i], 0, 0, 0};
   queue.avail.flags = kAvailNoInterrupt;
   return queue;
 }
 
 // Fields that the other side writes or reads while we run. x86 keeps stores in order with stores and loads
 // with loads (Intel SDM volume 3, 9.2.2), so acquire and release are plain moves.
-[[nodiscard]] inline std::uint16_t load_acquire(const std::uint16_t& field) {
+[[nodiscard]] inline uint16_t load_acquire(const uint16_t& field) {
   return __atomic_load_n(&field, __ATOMIC_ACQUIRE);
 }
-inline void store_release(std::uint16_t& field, std::uint16_t value) {
+inline void store_release(uint16_t& field, uint16_t value) {
   __atomic_store_n(&field, value, __ATOMIC_RELEASE);
 }
 // Between our store and a load of what the device wrote: the one order that x86 does not keep by itself.

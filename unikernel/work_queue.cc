@@ -5,17 +5,17 @@
 
 namespace grin {
 
-WorkQueue::Job& WorkQueue::job_at(std::size_t position) {
-  const std::size_t slot = running_first_ + position;
+WorkQueue::Job& WorkQueue::job_at(size_t position) {
+  const size_t slot = running_first_ + position;
   return options_.jobs[slot < options_.worker_count ? slot : slot - options_.worker_count];
 }
 
-void WorkQueue::start(Index owner, std::uint64_t from_us) {
+void WorkQueue::start(Index owner, uint64_t from_us) {
   job_at(running_count_) = {from_us + options_.service_us, owner};
   ++running_count_;
 }
 
-void WorkQueue::submit(Index owner, std::uint64_t now_us) {
+void WorkQueue::submit(Index owner, uint64_t now_us) {
   if (running_count_ < options_.worker_count) {
     start(owner, now_us);
     return;
@@ -25,7 +25,7 @@ void WorkQueue::submit(Index owner, std::uint64_t now_us) {
 }
 
 void WorkQueue::cancel(Index owner) {
-  for (std::size_t i = 0; i < running_count_; ++i) {
+  for (size_t i = 0; i < running_count_; ++i) {
     Job& job = job_at(i);
     if (job.owner == owner) {
       job.owner = kNoIndex;
@@ -36,7 +36,7 @@ void WorkQueue::cancel(Index owner) {
   --waiting_count_;
 }
 
-Index WorkQueue::pop_finished(std::uint64_t now_us) {
+Index WorkQueue::pop_finished(uint64_t now_us) {
   while (running_count_ != 0 && options_.jobs[running_first_].deadline_us <= now_us) {
     const Job done = options_.jobs[running_first_];
     running_first_ = running_first_ + 1 == options_.worker_count ? 0 : running_first_ + 1;
@@ -50,8 +50,8 @@ Index WorkQueue::pop_finished(std::uint64_t now_us) {
   return kNoIndex;
 }
 
-std::uint64_t WorkQueue::next_deadline_us() const {
-  return running_count_ == 0 ? ~std::uint64_t{0} : options_.jobs[running_first_].deadline_us;
+uint64_t WorkQueue::next_deadline_us() const {
+  return running_count_ == 0 ? ~uint64_t{0} : options_.jobs[running_first_].deadline_us;
 }
 
 }  // namespace grin

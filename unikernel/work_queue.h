@@ -11,7 +11,6 @@
 // The caller drains pop_finished(now) before it calls submit(owner, now) with the same now.
 // An owner has at most one job. A cancelled job that waits vanishes; one that runs keeps its server busy to
 // the end, as an application that learns of a dead client only when it writes.
-
 #pragma once
 
 #include <cstddef>
@@ -25,39 +24,39 @@ namespace grin {
 class WorkQueue {
  public:
   struct Job {
-    std::uint64_t deadline_us;
+    uint64_t deadline_us;
     Index owner;  // kNoIndex: cancelled
   };
   struct Options {
-    std::uint32_t worker_count;
-    std::uint32_t service_us;
+    uint32_t worker_count;
+    uint32_t service_us;
     std::span<IndexLink> links;  // indexed by owner, all zero
     std::span<Job> jobs;         // at least worker_count
   };
   void init(const Options& options) { options_ = options; }
 
-  void submit(Index owner, std::uint64_t now_us);
+  void submit(Index owner, uint64_t now_us);
   // The owner has a job.
   void cancel(Index owner);
 
   // The next owner whose job is done at now_us, or kNoIndex. Starts waiting jobs on the way.
-  [[nodiscard]] Index pop_finished(std::uint64_t now_us);
+  [[nodiscard]] Index pop_finished(uint64_t now_us);
 
   // When the next job ends; all ones if none runs.
-  [[nodiscard]] std::uint64_t next_deadline_us() const;
+  [[nodiscard]] uint64_t next_deadline_us() const;
 
-  [[nodiscard]] std::size_t waiting_count() const { return waiting_count_; }
-  [[nodiscard]] std::size_t running_count() const { return running_count_; }
+  [[nodiscard]] size_t waiting_count() const { return waiting_count_; }
+  [[nodiscard]] size_t running_count() const { return running_count_; }
 
  private:
-  [[nodiscard]] Job& job_at(std::size_t position);
-  void start(Index owner, std::uint64_t from_us);
+  [[nodiscard]] Job& job_at(size_t position);
+  void start(Index owner, uint64_t from_us);
 
   Options options_ = {};
   IndexList waiting_;
-  std::size_t waiting_count_ = 0;
-  std::size_t running_first_ = 0;  // in options_.jobs, a ring
-  std::size_t running_count_ = 0;
+  size_t waiting_count_ = 0;
+  size_t running_first_ = 0;  // in options_.jobs, a ring
+  size_t running_count_ = 0;
 };
 
 }  // namespace grin

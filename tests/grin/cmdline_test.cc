@@ -100,10 +100,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Cmdline, more_devices_than_the_table_holds_is_an_error) {
   std::string line;
-  for (std::size_t i = 0; i < kMaxDevices; ++i) line += "virtio_mmio.device=512@0xfeb00e00:12 ";
+  for (size_t i = 0; i < kDevicesMax; ++i) line += "virtio_mmio.device=512@0xfeb00e00:12 ";
   Config config;
   EXPECT_TRUE(parse_cmdline(line, config).what.empty());
-  EXPECT_EQ(config.device_count, kMaxDevices);
+  EXPECT_EQ(config.device_count, kDevicesMax);
   Config full;
   line += "virtio_mmio.device=512@0xfeb00e00:12";
   EXPECT_EQ(parse_cmdline(line, full).what, "bad device");

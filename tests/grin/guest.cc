@@ -14,9 +14,9 @@
 namespace grin::test {
 namespace {
 
-constexpr std::size_t kArenaSize_bytes = 16U << 20;
-constexpr std::size_t kIpOffset = sizeof(EthernetHeader);
-constexpr std::size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
+constexpr size_t kArenaBytes = 16U << 20;
+constexpr size_t kIpOffset = sizeof(EthernetHeader);
+constexpr size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
 
 }  // namespace
 
@@ -25,16 +25,16 @@ std::span<std::byte> FakePort::next_frame() {
   return buffer_;
 }
 
-void FakePort::send(std::size_t size_bytes) {
-  ASSERT_LE(size_bytes, kMaxFrameSize_bytes);
+void FakePort::send(size_t size_bytes) {
+  ASSERT_LE(size_bytes, kFrameBytesMax);
   sent.emplace_back(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(size_bytes));
   std::fill(buffer_.begin(), buffer_.end(), std::byte{0xaa});
 }
 
 Guest::Guest(const GuestOptions& options)
-    : memory_(static_cast<std::byte*>(::operator new[](kArenaSize_bytes, std::align_val_t{64}))) {
-  std::memset(memory_.get(), 0, kArenaSize_bytes);
-  Arena arena({memory_.get(), kArenaSize_bytes});
+    : memory_(static_cast<std::byte*>(::operator new[](kArenaBytes, std::align_val_t{64}))) {
+  std::memset(memory_.get(), 0, kArenaBytes);
+  Arena arena({memory_.get(), kArenaBytes});
   const bool ok = tcp.init({.frames = &port,
                             .application = &http,
                             .counters = &counters,
@@ -72,12 +72,12 @@ void Guest::receive(std::span<const std::byte> frame) {
   ip.input({copy.get(), frame.size()});
 }
 
-void Guest::advance_to(std::uint64_t to_us) {
+void Guest::advance_to(uint64_t to_us) {
   now_us = to_us;
   turn();
 }
 
-std::uint64_t Guest::next_deadline_us() const {
+uint64_t Guest::next_deadline_us() const {
   return std::min(tcp.next_deadline_us(), http.next_deadline_us());
 }
 
@@ -86,23 +86,23 @@ void fix_checksums(Frame& frame) {
   const std::span<std::byte> bytes(frame);
   auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
   ip.checksum.set(0);
-  const std::size_t ip_header_bytes =
-      std::min<std::size_t>((ip.version_and_words & 0xfU) * 4U, frame.size() - kIpOffset);
+  const size_t ip_header_bytes =
+      std::min<size_t>((ip.version_and_words & 0xfU) * 4U, frame.size() - kIpOffset);
   store_checksum(ip.checksum, finish_checksum(partial_checksum(bytes.subspan(kIpOffset, ip_header_bytes))));
-  const std::size_t tcp_at = kIpOffset + ip_header_bytes;
-  const std::size_t end = std::min<std::size_t>(kIpOffset + ip.total_size_bytes.get(), frame.size());
+  const size_t tcp_at = kIpOffset + ip_header_bytes;
+  const size_t end = std::min<size_t>(kIpOffset + ip.total_size_bytes.get(), frame.size());
   if (end < tcp_at + sizeof(TcpHeader)) return;
   auto& tcp = header_at<TcpHeader>(bytes, tcp_at);
   tcp.checksum.set(0);
   const auto segment = bytes.subspan(tcp_at, end - tcp_at);
-  const std::uint64_t pseudo =
+  const uint64_t pseudo =
       pseudo_header_sum(ip.source.get(), ip.destination.get(), kIpProtocolTcp, segment.size());
   store_checksum(tcp.checksum, finish_checksum(partial_checksum(segment, pseudo)));
 }
 
 Frame to_guest(const TestSegment& segment) {
-  const std::size_t option_bytes = segment.max_segment != 0 ? 4 : 0;
-  Frame frame(kTcpFrameHeaderSize_bytes + option_bytes + segment.payload.size());
+  const size_t option_bytes = segment.max_segment != 0 ? 4 : 0;
+  Frame frame(kTcpFrameHeaderBytes + option_bytes + segment.payload.size());
   const std::span<std::byte> bytes(frame);
   auto& ethernet = header_at<EthernetHeader>(bytes, 0);
   ethernet.destination = kGuestMac;
@@ -110,7 +110,7 @@ Frame to_guest(const TestSegment& segment) {
   ethernet.ether_type.set(kEtherTypeIpv4);
   auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
   ip.version_and_words = 0x45;
-  ip.total_size_bytes.set(static_cast<std::uint16_t>(frame.size() - kIpOffset));
+  ip.total_size_bytes.set(static_cast<uint16_t>(frame.size() - kIpOffset));
   ip.time_to_live = 64;
   ip.protocol = kIpProtocolTcp;
   ip.source.set(kClientIp);
@@ -120,16 +120,16 @@ Frame to_guest(const TestSegment& segment) {
   tcp.destination_port.set(segment.guest_port);
   tcp.sequence.set(segment.sequence);
   tcp.acknowledgment.set(segment.acknowledgment);
-  tcp.data_offset = static_cast<std::uint8_t>((sizeof(TcpHeader) + option_bytes) / 4 << 4);
+  tcp.data_offset = static_cast<uint8_t>((sizeof(TcpHeader) + option_bytes) / 4 << 4);
   tcp.flags = segment.flags;
   tcp.window.set(segment.window);
   if (option_bytes != 0) {
-    frame[kTcpFrameHeaderSize_bytes] = std::byte{2};
-    frame[kTcpFrameHeaderSize_bytes + 1] = std::byte{4};
-    header_at<Be16>(bytes, kTcpFrameHeaderSize_bytes + 2).set(segment.max_segment);
+    frame[kTcpFrameHeaderBytes] = std::byte{2};
+    frame[kTcpFrameHeaderBytes + 1] = std::byte{4};
+    header_at<Be16>(bytes, kTcpFrameHeaderBytes + 2).set(segment.max_segment);
   }
   if (!segment.payload.empty()) {
-    std::memcpy(frame.data() + kTcpFrameHeaderSize_bytes + option_bytes, segment.payload.data(),
+    std::memcpy(frame.data() + kTcpFrameHeaderBytes + option_bytes, segment.payload.data(),
                 segment.payload.size());
   }
   fix_checksums(frame);
@@ -138,8 +138,8 @@ Frame to_guest(const TestSegment& segment) {
 
 TestSegment from_guest(const Frame& frame) {
   TestSegment segment;
-  EXPECT_GE(frame.size(), kTcpFrameHeaderSize_bytes);
-  if (frame.size() < kTcpFrameHeaderSize_bytes) return segment;
+  EXPECT_GE(frame.size(), kTcpFrameHeaderBytes);
+  if (frame.size() < kTcpFrameHeaderBytes) return segment;
   const std::span<const std::byte> bytes(frame);
   EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).destination, kClientMac);
   EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).source, kGuestMac);

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // grin's protocol stack without its machine: frames in, frames out, and a clock that the test turns.
-
 #pragma once
 
 #include <cstddef>
@@ -20,9 +19,9 @@
 
 namespace grin::test {
 
-inline constexpr std::uint32_t kGuestIp = 0x0a00'0002;
-inline constexpr std::uint32_t kClientIp = 0x0a00'0001;
-inline constexpr std::uint16_t kGuestPort = 8080;
+inline constexpr uint32_t kGuestIp = 0x0a00'0002;
+inline constexpr uint32_t kClientIp = 0x0a00'0001;
+inline constexpr uint16_t kGuestPort = 8080;
 inline constexpr MacAddress kGuestMac = {2, 0, 0, 0, 0, 2};
 inline constexpr MacAddress kClientMac = {2, 0, 0, 0, 0, 1};
 
@@ -32,21 +31,21 @@ using Frame = std::vector<std::byte>;
 class FakePort final : public FramePort {
  public:
   [[nodiscard]] std::span<std::byte> next_frame() override;
-  void send(std::size_t size_bytes) override;
+  void send(size_t size_bytes) override;
 
   std::deque<Frame> sent;
-  std::size_t room = 1'000'000;
+  size_t room = 1'000'000;
 
  private:
-  Frame buffer_ = Frame(kMaxFrameSize_bytes);
+  Frame buffer_ = Frame(kFrameBytesMax);
 };
 
 struct GuestOptions {
-  std::size_t capacity = 64;
-  std::uint32_t body_size_bytes = 0;
-  std::uint32_t service_us = 0;
-  std::uint32_t worker_count = 8;
-  std::uint64_t listen_from_us = 0;
+  size_t capacity = 64;
+  uint32_t body_size_bytes = 0;
+  uint32_t service_us = 0;
+  uint32_t worker_count = 8;
+  uint64_t listen_from_us = 0;
 };
 
 class Guest {
@@ -59,16 +58,16 @@ class Guest {
   // sanitizer.
   void receive(std::span<const std::byte> frame);
   // A turn without a frame, at a later time.
-  void advance_to(std::uint64_t now_us);
-  void advance(std::uint64_t delta_us) { advance_to(now_us + delta_us); }
-  [[nodiscard]] std::uint64_t next_deadline_us() const;
+  void advance_to(uint64_t now_us);
+  void advance(uint64_t delta_us) { advance_to(now_us + delta_us); }
+  [[nodiscard]] uint64_t next_deadline_us() const;
 
   FakePort port;
   Counters counters;
   Tcp tcp;
   HttpServer http;
   Ip ip;
-  std::uint64_t now_us = 1'000'000;
+  uint64_t now_us = 1'000'000;
 
  private:
   void turn();
@@ -80,14 +79,14 @@ class Guest {
 
 // A TCP segment as the client side of a test writes and reads it.
 struct TestSegment {
-  std::uint16_t port = 40000;  // the client's
-  std::uint32_t sequence = 0;
-  std::uint32_t acknowledgment = 0;
-  std::uint8_t flags = 0;
-  std::uint16_t window = 65535;
-  std::uint16_t max_segment = 0;  // 0: no option
+  uint16_t port = 40000;  // the client's
+  uint32_t sequence = 0;
+  uint32_t acknowledgment = 0;
+  uint8_t flags = 0;
+  uint16_t window = 65535;
+  uint16_t max_segment = 0;  // 0: no option
   std::string payload = {};
-  std::uint16_t guest_port = kGuestPort;
+  uint16_t guest_port = kGuestPort;
 };
 
 [[nodiscard]] Frame to_guest(const TestSegment& segment);

@@ -62,7 +62,7 @@ struct Case {
   std::vector<std::string> events;
 };
 
-std::string line_of(std::size_t size) {
+std::string line_of(size_t size) {
   return "X: " + std::string(size - 5, 'v') + "\r\n";
 }
 
@@ -142,7 +142,7 @@ TEST(HttpParser, table_in_one_piece) {
 TEST(HttpParser, table_cut_at_every_byte) {
   for (const Case& c : cases()) {
     const std::string_view input = c.input;
-    for (std::size_t cut = 1; cut < input.size(); ++cut) {
+    for (size_t cut = 1; cut < input.size(); ++cut) {
       ASSERT_EQ(parse({input.substr(0, cut), input.substr(cut)}), c.events) << c.name << " at " << cut;
     }
   }
@@ -151,7 +151,7 @@ TEST(HttpParser, table_cut_at_every_byte) {
 TEST(HttpParser, table_byte_by_byte) {
   for (const Case& c : cases()) {
     std::vector<std::string_view> pieces;
-    for (std::size_t i = 0; i < c.input.size(); ++i) pieces.push_back(std::string_view(c.input).substr(i, 1));
+    for (size_t i = 0; i < c.input.size(); ++i) pieces.push_back(std::string_view(c.input).substr(i, 1));
     EXPECT_EQ(parse(pieces), c.events) << c.name;
   }
 }

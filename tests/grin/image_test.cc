@@ -19,7 +19,7 @@
 namespace grin::test {
 namespace {
 
-constexpr std::uint64_t kImageStart = 1U << 20;
+constexpr uint64_t kImageStart = 1U << 20;
 
 class ImageTest : public testing::Test {
  protected:
@@ -37,16 +37,15 @@ class ImageTest : public testing::Test {
     }
   }
 
-  std::optional<std::string> note(const std::string& name, std::uint32_t type) const {
+  std::optional<std::string> note(const std::string& name, uint32_t type) const {
     for (const Elf64_Phdr& segment : segments_) {
       if (segment.p_type != PT_NOTE) continue;
-      const auto padded = [](std::size_t size) { return (size + 3) & ~std::size_t{3}; };
-      for (std::size_t at = segment.p_offset;
-           at + sizeof(Elf64_Nhdr) < segment.p_offset + segment.p_filesz;) {
+      const auto padded = [](size_t size) { return (size + 3) & ~size_t{3}; };
+      for (size_t at = segment.p_offset; at + sizeof(Elf64_Nhdr) < segment.p_offset + segment.p_filesz;) {
         Elf64_Nhdr head;
         std::memcpy(&head, image_.data() + at, sizeof(head));
-        const std::size_t name_at = at + sizeof(head);
-        const std::size_t data_at = name_at + padded(head.n_namesz);
+        const size_t name_at = at + sizeof(head);
+        const size_t data_at = name_at + padded(head.n_namesz);
         if (head.n_type == type && image_.substr(name_at, head.n_namesz - 1) == name) {
           return image_.substr(data_at, head.n_descsz);
         }
@@ -65,8 +64,8 @@ TEST_F(ImageTest, is_small_and_starts_at_one_mebibyte) {
   EXPECT_LT(image_.size(), 100U * 1024);
   EXPECT_EQ(header_.e_machine, EM_X86_64);
   EXPECT_EQ(header_.e_type, ET_EXEC);
-  std::uint64_t end = 0;
-  std::uint64_t start = ~std::uint64_t{0};
+  uint64_t end = 0;
+  uint64_t start = ~uint64_t{0};
   for (const Elf64_Phdr& segment : segments_) {
     if (segment.p_type != PT_LOAD) continue;
     EXPECT_EQ(segment.p_paddr, segment.p_vaddr);
@@ -80,13 +79,13 @@ TEST_F(ImageTest, is_small_and_starts_at_one_mebibyte) {
 TEST_F(ImageTest, has_the_notes_of_both_doors) {
   const auto pvh = note(cheshire::abi::kPvhNoteName, cheshire::abi::kPvhNoteType);
   ASSERT_TRUE(pvh && pvh->size() == 4);
-  std::uint32_t entry32 = 0;
+  uint32_t entry32 = 0;
   std::memcpy(&entry32, pvh->data(), sizeof(entry32));
   EXPECT_EQ(entry32, kImageStart);
 
   const auto direct = note(cheshire::abi::kLongModeNoteName, cheshire::abi::kLongModeNoteType);
   ASSERT_TRUE(direct && direct->size() == 8);
-  std::uint64_t entry64 = 0;
+  uint64_t entry64 = 0;
   std::memcpy(&entry64, direct->data(), sizeof(entry64));
   EXPECT_EQ(entry64, header_.e_entry);
   EXPECT_GT(entry64, kImageStart);

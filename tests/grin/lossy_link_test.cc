@@ -21,22 +21,22 @@
 namespace grin::test {
 namespace {
 
-constexpr std::uint64_t kClientTimeout_us = 300'000;
+constexpr uint64_t kClientTimeoutUs = 300'000;
 
 // A small client: sends `request` and then FIN, retransmits go-back-N on a fixed timer, reassembles what
 // comes.
 class ReferenceClient {
  public:
-  ReferenceClient(std::uint16_t port, std::string request) : port_(port), request_(std::move(request)) {}
+  ReferenceClient(uint16_t port, std::string request) : port_(port), request_(std::move(request)) {}
 
   // Segments to send now.
-  std::vector<TestSegment> poll(std::uint64_t now_us) {
+  std::vector<TestSegment> poll(uint64_t now_us) {
     if (now_us < next_send_us_ || done()) return {};
-    next_send_us_ = now_us + kClientTimeout_us;
+    next_send_us_ = now_us + kClientTimeoutUs;
     if (!connected_) return {{.port = port_, .sequence = kFirst, .flags = kTcpSyn, .max_segment = 1460}};
     std::vector<TestSegment> segments;
-    const std::size_t acked = acked_ - kFirst - 1;
-    for (std::size_t at = acked; at < request_.size() && at < acked + guest_window_; at += kPiece) {
+    const size_t acked = acked_ - kFirst - 1;
+    for (size_t at = acked; at < request_.size() && at < acked + guest_window_; at += kPiece) {
       segments.push_back(segment(at, request_.substr(at, kPiece), 0));
       sent_ = std::max(sent_, at + segments.back().payload.size());
     }
@@ -78,27 +78,25 @@ class ReferenceClient {
   [[nodiscard]] const std::string& received() const { return received_; }
 
  private:
-  static constexpr std::uint32_t kFirst = 0xffff'ff00;  // wraps soon
-  static constexpr std::size_t kPiece = 100;
+  static constexpr uint32_t kFirst = 0xffff'ff00;  // wraps soon
+  static constexpr size_t kPiece = 100;
 
-  [[nodiscard]] std::uint32_t fin_end() const {
-    return kFirst + 2 + static_cast<std::uint32_t>(request_.size());
-  }
-  [[nodiscard]] TestSegment segment(std::size_t offset, std::string payload, std::uint8_t flags) const {
+  [[nodiscard]] uint32_t fin_end() const { return kFirst + 2 + static_cast<uint32_t>(request_.size()); }
+  [[nodiscard]] TestSegment segment(size_t offset, std::string payload, uint8_t flags) const {
     return {.port = port_,
-            .sequence = kFirst + 1 + static_cast<std::uint32_t>(offset),
+            .sequence = kFirst + 1 + static_cast<uint32_t>(offset),
             .acknowledgment = receive_next_,
-            .flags = static_cast<std::uint8_t>(kTcpAck | flags),
+            .flags = static_cast<uint8_t>(kTcpAck | flags),
             .window = 20'000,
             .payload = std::move(payload)};
   }
   void take_pending() {
     for (auto it = pending_.begin(); it != pending_.end() && it->first <= received_.size();) {
       const TestSegment& s = it->second;
-      const std::size_t known = received_.size() - it->first;
+      const size_t known = received_.size() - it->first;
       if (known < s.payload.size()) {
         received_ += s.payload.substr(known);
-        receive_next_ += static_cast<std::uint32_t>(s.payload.size() - known);
+        receive_next_ += static_cast<uint32_t>(s.payload.size() - known);
       }
       if ((s.flags & kTcpFin) != 0 && it->first + s.payload.size() == received_.size() && !guest_fin_) {
         guest_fin_ = true;
@@ -109,15 +107,15 @@ class ReferenceClient {
     }
   }
 
-  std::uint16_t port_;
+  uint16_t port_;
   std::string request_;
   std::string received_;
-  std::map<std::size_t, TestSegment> pending_;  // by offset in the stream
-  std::uint64_t next_send_us_ = 0;
-  std::uint32_t receive_next_ = 0;
-  std::uint32_t acked_ = 0;
-  std::size_t sent_ = 0;  // SND.NXT as an offset
-  std::size_t guest_window_ = 1000;
+  std::map<size_t, TestSegment> pending_;  // by offset in the stream
+  uint64_t next_send_us_ = 0;
+  uint32_t receive_next_ = 0;
+  uint32_t acked_ = 0;
+  size_t sent_ = 0;  // SND.NXT as an offset
+  size_t guest_window_ = 1000;
   bool connected_ = false;
   bool guest_fin_ = false;
   bool closed_ = false;
@@ -125,9 +123,9 @@ class ReferenceClient {
 };
 
 struct LinkOptions {
-  std::uint64_t seed;
+  uint64_t seed;
   double loss;
-  std::uint64_t max_delay_us;
+  uint64_t max_delay_us;
 };
 
 // Event-driven: jumps from delivery to deadline.
@@ -138,10 +136,10 @@ class Simulation {
 
   // Returns what the client has read. Fails the test if it takes more than 10 simulated minutes.
   std::string run(ReferenceClient& client) {
-    const std::uint64_t limit_us = guest_.now_us + 600'000'000;
+    const uint64_t limit_us = guest_.now_us + 600'000'000;
     while (!client.done() && guest_.now_us < limit_us) {
       for (const TestSegment& segment : client.poll(guest_.now_us)) put(to_guest(segment), true);
-      std::uint64_t next_us = std::min(guest_.next_deadline_us(), guest_.now_us + 10'000);
+      uint64_t next_us = std::min(guest_.next_deadline_us(), guest_.now_us + 10'000);
       if (!events_.empty()) next_us = std::min(next_us, events_.top().at_us);
       guest_.advance_to(std::max(next_us, guest_.now_us + 1));
       deliver(client);
@@ -163,8 +161,8 @@ class Simulation {
 
  private:
   struct Event {
-    std::uint64_t at_us;
-    std::uint64_t order;
+    uint64_t at_us;
+    uint64_t order;
     bool for_guest;
     Frame frame;
     bool operator<(const Event& other) const {
@@ -175,7 +173,7 @@ class Simulation {
     std::uniform_real_distribution<double> chance(0, 1);
     const int copies = chance(random_) < options_.loss ? 0 : (chance(random_) < options_.loss / 4 ? 2 : 1);
     for (int i = 0; i < copies; ++i) {
-      const std::uint64_t delay_us = 50 + random_() % options_.max_delay_us;
+      const uint64_t delay_us = 50 + random_() % options_.max_delay_us;
       events_.push({guest_.now_us + delay_us, order_++, for_guest, frame});
     }
   }
@@ -199,7 +197,7 @@ class Simulation {
   LinkOptions options_;
   std::mt19937_64 random_;
   std::priority_queue<Event> events_;
-  std::uint64_t order_ = 0;
+  uint64_t order_ = 0;
 };
 
 std::string requests(int count) {
@@ -224,11 +222,11 @@ TEST_P(LossyLink, the_client_reads_what_it_reads_over_a_perfect_link) {
     Guest guest(scenario.guest);
     ReferenceClient client(40000, requests(scenario.request_count));
     expected = Simulation(guest, {.seed = 1, .loss = 0, .max_delay_us = 1}).run(client);
-    EXPECT_EQ(guest.counters.requests, static_cast<std::uint64_t>(scenario.request_count));
+    EXPECT_EQ(guest.counters.requests, static_cast<uint64_t>(scenario.request_count));
     EXPECT_EQ(guest.counters.retransmits, 0U);
   }
   EXPECT_GT(expected.size(), 100U);
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
     Guest guest(scenario.guest);
     const double loss = seed % 4 == 0 ? 0.2 : 0.1;
     Simulation simulation(guest, {.seed = seed, .loss = loss, .max_delay_us = 20'000});

@@ -15,8 +15,8 @@
 namespace grin::test {
 namespace {
 
-constexpr std::size_t kIpAt = sizeof(EthernetHeader);
-constexpr std::size_t kTcpAt = kIpAt + sizeof(Ipv4Header);
+constexpr size_t kIpAt = sizeof(EthernetHeader);
+constexpr size_t kTcpAt = kIpAt + sizeof(Ipv4Header);
 
 struct Case {
   const char* name;
@@ -24,7 +24,7 @@ struct Case {
   bool repair;                         // checksums are right again
 };
 
-void set(Frame& frame, std::size_t at, unsigned value) {
+void set(Frame& frame, size_t at, unsigned value) {
   frame[at] = static_cast<std::byte>(value);
 }
 
@@ -59,7 +59,7 @@ const std::vector<Case>& cases() {
   return kCases;
 }
 
-Frame syn(std::uint16_t port = 40000) {
+Frame syn(uint16_t port = 40000) {
   return to_guest({.port = port, .sequence = 1, .flags = kTcpSyn, .max_segment = 1460});
 }
 
@@ -69,7 +69,7 @@ TEST(Malformed, each_is_dropped_and_counted_without_an_answer) {
     Frame frame = syn();
     c.damage(frame);
     if (c.repair) fix_checksums(frame);
-    const std::uint64_t before = guest.counters.bad_frames;
+    const uint64_t before = guest.counters.bad_frames;
     guest.receive(frame);
     EXPECT_EQ(guest.counters.bad_frames, before + 1) << c.name;
     EXPECT_TRUE(guest.port.sent.empty()) << c.name;
@@ -82,7 +82,7 @@ TEST(Malformed, each_is_dropped_and_counted_without_an_answer) {
 struct OptionCase {
   const char* name;
   std::string bytes;  // four of them
-  std::uint16_t max_segment;
+  uint16_t max_segment;
 };
 
 TEST(Malformed, options_end_the_reading_and_not_the_segment) {
@@ -97,12 +97,11 @@ TEST(Malformed, options_end_the_reading_and_not_the_segment) {
       {"segment size one", std::string("\x02\x04\x00\x01", 4), 64},
       {"segment size huge", std::string("\x02\x04\xff\xff", 4), 1460},
   };
-  std::uint16_t port = 1;
+  uint16_t port = 1;
   for (const OptionCase& c : option_cases) {
     Guest guest({.body_size_bytes = 10'000});
     Frame frame = syn(++port);
-    for (std::size_t i = 0; i < 4; ++i)
-      frame[kTcpFrameHeaderSize_bytes + i] = static_cast<std::byte>(c.bytes[i]);
+    for (size_t i = 0; i < 4; ++i) frame[kTcpFrameHeaderBytes + i] = static_cast<std::byte>(c.bytes[i]);
     fix_checksums(frame);
     guest.receive(frame);
     ASSERT_EQ(guest.port.sent.size(), 1U) << c.name;
@@ -122,13 +121,13 @@ TEST(Malformed, options_end_the_reading_and_not_the_segment) {
 TEST(Malformed, only_a_plain_syn_opens_a_connection) {
   for (unsigned flags = 0; flags < 64; ++flags) {
     Guest guest({});
-    guest.receive(to_guest({.sequence = 1, .flags = static_cast<std::uint8_t>(flags)}));
+    guest.receive(to_guest({.sequence = 1, .flags = static_cast<uint8_t>(flags)}));
     const unsigned relevant = flags & (kTcpSyn | kTcpAck | kTcpFin | kTcpRst);
     EXPECT_EQ(guest.tcp.open_count(), relevant == kTcpSyn ? 1U : 0U) << "flags " << flags;
   }
 }
 
-Frame arp_request(std::uint32_t target) {
+Frame arp_request(uint32_t target) {
   Frame frame(60);
   const std::span<std::byte> bytes(frame);
   auto& ethernet = header_at<EthernetHeader>(bytes, 0);
@@ -173,25 +172,24 @@ TEST(Malformed, random_damage_never_breaks_the_stack) {
   Guest guest({.capacity = 8, .body_size_bytes = 5000, .service_us = 100, .worker_count = 2});
   const std::string request = "GET /stats HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
   for (int round = 0; round < 20'000; ++round) {
-    TestSegment segment = {.port = static_cast<std::uint16_t>(1 + random() % 12),
-                           .sequence = static_cast<std::uint32_t>(random() % 200),
-                           .flags = static_cast<std::uint8_t>(random() % 64),
-                           .window = static_cast<std::uint16_t>(random())};
+    TestSegment segment = {.port = static_cast<uint16_t>(1 + random() % 12),
+                           .sequence = static_cast<uint32_t>(random() % 200),
+                           .flags = static_cast<uint8_t>(random() % 64),
+                           .window = static_cast<uint16_t>(random())};
     if (random() % 2 == 0) segment.payload = request.substr(random() % request.size());
     // Mostly numbers that the guest has used itself, so that segments are accepted.
     if (!guest.port.sent.empty() && random() % 4 != 0) {
       const Frame& last = guest.port.sent.back();
-      if (last.size() >= kTcpFrameHeaderSize_bytes) {
+      if (last.size() >= kTcpFrameHeaderBytes) {
         const TestSegment seen = from_guest(last);
         segment.port = seen.port;
-        segment.sequence =
-            seen.acknowledgment + static_cast<std::uint32_t>(random() % 3 == 0 ? random() % 50 : 0);
-        segment.acknowledgment = seen.sequence + static_cast<std::uint32_t>(seen.payload.size()) + 1;
-        segment.flags = static_cast<std::uint8_t>(kTcpAck | (random() % 8 == 0 ? random() % 64 : 0));
+        segment.sequence = seen.acknowledgment + static_cast<uint32_t>(random() % 3 == 0 ? random() % 50 : 0);
+        segment.acknowledgment = seen.sequence + static_cast<uint32_t>(seen.payload.size()) + 1;
+        segment.flags = static_cast<uint8_t>(kTcpAck | (random() % 8 == 0 ? random() % 64 : 0));
       }
     }
     Frame frame = to_guest(segment);
-    for (std::uint64_t i = random() % 4; i != 0; --i) {
+    for (uint64_t i = random() % 4; i != 0; --i) {
       frame[kIpAt + random() % (frame.size() - kIpAt)] = static_cast<std::byte>(random());
     }
     if (random() % 8 == 0) frame.resize(random() % frame.size());

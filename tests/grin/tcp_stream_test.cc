@@ -24,8 +24,8 @@ class StreamTest : public testing::Test {
 
 TEST_F(StreamTest, out_of_order_data_is_asked_for_again_and_overlap_is_cut) {
   client_.connect();
-  const std::uint32_t start = client_.next();
-  const std::uint32_t ack = client_.ack();
+  const uint32_t start = client_.next();
+  const uint32_t ack = client_.ack();
   client_.send_raw(
       {.sequence = start + 10, .acknowledgment = ack, .flags = kTcpAck, .payload = kGet.substr(10)});
   EXPECT_EQ(client_.take().acknowledgment, start);
@@ -48,13 +48,13 @@ TEST_F(StreamTest, an_answer_is_sent_again_until_it_is_acknowledged_or_given_up)
   client_.connect();
   client_.send(kTcpAck, kGet);
   const TestSegment answer = client_.take();
-  guest_.advance(kMinTimeout_us - 1000);
+  guest_.advance(kTimeoutMinUs - 1000);
   client_.expect_silence();
   guest_.advance(20'000);
   EXPECT_EQ(client_.take().payload, answer.payload);
-  guest_.advance(kMinTimeout_us + 20'000);
+  guest_.advance(kTimeoutMinUs + 20'000);
   client_.expect_silence();  // backed off
-  guest_.advance(kMinTimeout_us);
+  guest_.advance(kTimeoutMinUs);
   EXPECT_EQ(client_.take().payload, answer.payload);
   EXPECT_EQ(guest_.counters.retransmits, 2U);
   for (int i = 0; i < 400; ++i) guest_.advance(1'000'000);
@@ -64,13 +64,13 @@ TEST_F(StreamTest, an_answer_is_sent_again_until_it_is_acknowledged_or_given_up)
 
 TEST_F(StreamTest, an_idle_connection_is_closed_after_a_minute) {
   client_.connect();
-  guest_.advance(kIdle_us - 20'000);
+  guest_.advance(kIdleUs - 20'000);
   client_.expect_silence();
   guest_.advance(40'000);
   EXPECT_EQ(client_.take().flags, kFinAck);
   client_.send(kTcpAck);
   EXPECT_EQ(guest_.tcp.open_count(), 1U);  // FIN-WAIT-2
-  guest_.advance(kFinWait2_us + 20'000);
+  guest_.advance(kFinWait2Us + 20'000);
   EXPECT_EQ(guest_.tcp.open_count(), 0U);
 }
 
@@ -103,7 +103,7 @@ TEST_F(BigBodyTest, a_closed_window_is_probed_and_its_opening_continues_the_stre
   client_.window = 0;
   client_.send(kTcpAck);
   client_.expect_silence();
-  const std::uint32_t next = client_.ack();
+  const uint32_t next = client_.ack();
   for (int i = 0; i < 3; ++i) {
     guest_.advance(guest_.next_deadline_us() - guest_.now_us + 1'000'000 * (1U << i));
     ASSERT_FALSE(guest_.port.sent.empty());
@@ -149,11 +149,11 @@ TEST(TcpWork, pipelined_requests_are_answered_in_order_and_the_window_closes_mea
   client.connect();
   const std::string padded = "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(1350, 'x') + "\r\n\r\n";
   client.send(kTcpAck, padded);
-  EXPECT_EQ(client.take().window, kReceiveBuffer_bytes);
+  EXPECT_EQ(client.take().window, kReceiveBufferBytes);
   client.send(kTcpAck, padded);
-  EXPECT_EQ(client.take().window, kReceiveBuffer_bytes - padded.size());
+  EXPECT_EQ(client.take().window, kReceiveBufferBytes - padded.size());
   client.send(kTcpAck, kGetClose);
-  EXPECT_EQ(client.take().window, kReceiveBuffer_bytes - padded.size() - kGetClose.size());
+  EXPECT_EQ(client.take().window, kReceiveBufferBytes - padded.size() - kGetClose.size());
   for (int i = 0; i < 3; ++i) {
     guest.advance(9'999);
     client.expect_silence();
@@ -201,7 +201,7 @@ TEST(TcpWork, health_and_stats_do_not_wait) {
 
 TEST(TcpWork, stats_pages_are_given_back_when_connections_go) {
   Guest guest({});
-  for (std::uint16_t port = 1; port <= 40; ++port) {
+  for (uint16_t port = 1; port <= 40; ++port) {
     Client client(guest, port, 1);
     client.connect();
     client.send(kTcpAck, "GET /stats HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -212,7 +212,7 @@ TEST(TcpWork, stats_pages_are_given_back_when_connections_go) {
 
 TEST(TcpWork, more_stats_pages_than_slots_are_refused) {
   Guest guest({});
-  for (std::uint16_t port = 1; port <= 9; ++port) {
+  for (uint16_t port = 1; port <= 9; ++port) {
     Client client(guest, port, 1);
     client.connect();
     client.send(kTcpAck, "GET /stats HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -53,14 +53,14 @@ TEST_F(TcpTest, the_server_closes_first_and_waits_a_short_time) {
   client_.send(kFinAck);
   EXPECT_EQ(client_.take().acknowledgment, client_.next());
   EXPECT_EQ(guest_.tcp.time_wait_count(), 1U);
-  guest_.advance(kTimeWait_us);
+  guest_.advance(kTimeWaitUs);
   EXPECT_EQ(guest_.tcp.time_wait_count(), 0U);
 }
 
 TEST_F(TcpTest, both_close_at_once) {
   client_.connect();
   client_.send(kTcpAck, kGetClose);
-  const std::uint32_t before_answer = client_.ack();
+  const uint32_t before_answer = client_.ack();
   static_cast<void>(client_.take());
   // The client's FIN crosses the answer: it acknowledges nothing of it.
   client_.send_raw({.sequence = client_.next(), .acknowledgment = before_answer, .flags = kFinAck});
@@ -86,7 +86,7 @@ TEST_F(TcpTest, a_lost_syn_ack_is_sent_again_on_the_clock_and_on_a_second_syn) {
   const TestSegment first = client_.take();
   client_.send_raw(syn);
   EXPECT_EQ(client_.take().sequence, first.sequence);
-  guest_.advance(kFirstTimeout_us + 20'000);
+  guest_.advance(kFirstTimeoutUs + 20'000);
   EXPECT_EQ(client_.take().sequence, first.sequence);
   // Nobody answers: the entry is given up.
   for (int i = 0; i < 100; ++i) guest_.advance(1'000'000);
@@ -104,7 +104,7 @@ TEST_F(TcpTest, a_duplicate_syn_on_an_open_connection_is_challenged) {
 
 TEST_F(TcpTest, a_client_that_forgot_the_connection_gets_a_new_one) {
   client_.connect();
-  const std::uint32_t expected = client_.next();
+  const uint32_t expected = client_.next();
   client_.send_raw({.sequence = 900'000, .flags = kTcpSyn});
   const TestSegment challenge = client_.take();
   EXPECT_EQ(challenge.acknowledgment, expected);
@@ -119,7 +119,7 @@ TEST_F(TcpTest, a_new_syn_ends_time_wait_and_an_old_one_does_not) {
   client_.connect();
   client_.send(kTcpAck, kGetClose);
   static_cast<void>(client_.take());
-  const std::uint32_t old_ack = client_.ack();
+  const uint32_t old_ack = client_.ack();
   client_.send(kFinAck);
   static_cast<void>(client_.take());
   ASSERT_EQ(guest_.tcp.time_wait_count(), 1U);
@@ -152,7 +152,7 @@ TEST_F(TcpTest, only_the_exact_reset_is_believed) {
 TEST_F(TcpTest, challenges_are_limited_per_second) {
   client_.connect();
   for (int i = 0; i < 500; ++i) client_.send_raw({.sequence = client_.next() + 10, .flags = kTcpRst});
-  EXPECT_EQ(guest_.port.sent.size(), kMaxChallengeAcks);
+  EXPECT_EQ(guest_.port.sent.size(), kChallengeAcksMax);
 }
 
 TEST_F(TcpTest, segments_of_no_connection_are_reset) {
@@ -180,7 +180,7 @@ TEST_F(TcpTest, before_the_listen_delay_a_syn_is_reset) {
 }
 
 TEST_F(TcpTest, a_full_table_drops_syns_and_counts_them) {
-  for (std::uint16_t port = 1; port <= 4; ++port) {
+  for (uint16_t port = 1; port <= 4; ++port) {
     Client client(guest_, port, 1);
     client.connect();
   }
@@ -191,7 +191,7 @@ TEST_F(TcpTest, a_full_table_drops_syns_and_counts_them) {
 }
 
 TEST_F(TcpTest, a_full_table_gives_up_time_wait_first) {
-  for (std::uint16_t port = 1; port <= 4; ++port) {
+  for (uint16_t port = 1; port <= 4; ++port) {
     Client client(guest_, port, 1);
     client.connect();
     client.send(kTcpAck, kGetClose);

@@ -2,7 +2,6 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // The client's half of one connection: it keeps the sequence numbers and sends what the test says.
-
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,20 +13,19 @@
 
 namespace grin::test {
 
-inline constexpr std::uint8_t kSynAck = kTcpSyn | kTcpAck;
-inline constexpr std::uint8_t kFinAck = kTcpFin | kTcpAck;
+inline constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
+inline constexpr uint8_t kFinAck = kTcpFin | kTcpAck;
 inline const std::string kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 inline const std::string kGetClose = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 class Client {
  public:
-  Client(Guest& guest, std::uint16_t port, std::uint32_t sequence)
-      : guest_(guest), port_(port), next_(sequence) {}
+  Client(Guest& guest, uint16_t port, uint32_t sequence) : guest_(guest), port_(port), next_(sequence) {}
 
-  void send(std::uint8_t flags, const std::string& payload = {}) {
+  void send(uint8_t flags, const std::string& payload = {}) {
     send_raw(
         {.sequence = next_, .acknowledgment = ack_, .flags = flags, .window = window, .payload = payload});
-    next_ += static_cast<std::uint32_t>(payload.size());
+    next_ += static_cast<uint32_t>(payload.size());
     if ((flags & (kTcpSyn | kTcpFin)) != 0) ++next_;
   }
   void send_raw(TestSegment segment) {
@@ -42,7 +40,7 @@ class Client {
     }
     const TestSegment segment = from_guest(guest_.port.sent.front());
     guest_.port.sent.pop_front();
-    const auto size = static_cast<std::uint32_t>(segment.payload.size()) +
+    const auto size = static_cast<uint32_t>(segment.payload.size()) +
                       ((segment.flags & (kTcpSyn | kTcpFin)) != 0 ? 1U : 0U);
     if (size != 0 && (segment.sequence == ack_ || (segment.flags & kTcpSyn) != 0))
       ack_ = segment.sequence + size;
@@ -60,15 +58,15 @@ class Client {
     expect_silence();
   }
 
-  [[nodiscard]] std::uint32_t next() const { return next_; }
-  [[nodiscard]] std::uint32_t ack() const { return ack_; }
-  std::uint16_t window = 65535;
+  [[nodiscard]] uint32_t next() const { return next_; }
+  [[nodiscard]] uint32_t ack() const { return ack_; }
+  uint16_t window = 65535;
 
  private:
   Guest& guest_;
-  std::uint16_t port_;
-  std::uint32_t next_;
-  std::uint32_t ack_ = 0;
+  uint16_t port_;
+  uint32_t next_;
+  uint32_t ack_ = 0;
 };
 
 }  // namespace grin::test

@@ -11,7 +11,7 @@
 namespace grin {
 namespace {
 
-constexpr std::uint64_t kTick_us = std::uint64_t{1} << TimerWheel::kTickShift;
+constexpr uint64_t kTickUs = uint64_t{1} << TimerWheel::kTickShift;
 
 class TimerWheelTest : public testing::Test {
  protected:
@@ -23,23 +23,23 @@ class TimerWheelTest : public testing::Test {
 };
 
 TEST_F(TimerWheelTest, nothing_armed_means_no_deadline) {
-  EXPECT_EQ(wheel_.next_deadline_us(), ~std::uint64_t{0});
+  EXPECT_EQ(wheel_.next_deadline_us(), ~uint64_t{0});
   EXPECT_EQ(wheel_.pop_expired(1'000'000'000), kNoIndex);
 }
 
 TEST_F(TimerWheelTest, a_timer_fires_within_a_tick_after_its_deadline) {
   wheel_.arm(5, 100'000);
   EXPECT_EQ(wheel_.pop_expired(99'999), kNoIndex);
-  const std::uint64_t due_us = wheel_.next_deadline_us();
+  const uint64_t due_us = wheel_.next_deadline_us();
   EXPECT_GE(due_us, 100'000U);
-  EXPECT_LE(due_us, 100'000U + kTick_us);
+  EXPECT_LE(due_us, 100'000U + kTickUs);
   EXPECT_EQ(wheel_.pop_expired(due_us), 5);
   EXPECT_EQ(wheel_.pop_expired(due_us), kNoIndex);
 }
 
 TEST_F(TimerWheelTest, a_later_deadline_leaves_the_timer_where_it_is) {
   wheel_.arm(5, 100'000);
-  const std::uint64_t due_us = wheel_.next_deadline_us();
+  const uint64_t due_us = wheel_.next_deadline_us();
   wheel_.arm(5, 900'000);
   EXPECT_EQ(wheel_.next_deadline_us(), due_us);
 }
@@ -47,7 +47,7 @@ TEST_F(TimerWheelTest, a_later_deadline_leaves_the_timer_where_it_is) {
 TEST_F(TimerWheelTest, an_earlier_deadline_moves_it) {
   wheel_.arm(5, 900'000);
   wheel_.arm(5, 100'000);
-  EXPECT_LE(wheel_.next_deadline_us(), 100'000U + kTick_us);
+  EXPECT_LE(wheel_.next_deadline_us(), 100'000U + kTickUs);
 }
 
 TEST_F(TimerWheelTest, a_cancelled_timer_does_not_fire) {
@@ -57,15 +57,15 @@ TEST_F(TimerWheelTest, a_cancelled_timer_does_not_fire) {
   EXPECT_EQ(wheel_.pop_expired(200'000), 6);
   EXPECT_EQ(wheel_.pop_expired(200'000), kNoIndex);
   wheel_.cancel(5);
-  EXPECT_EQ(wheel_.next_deadline_us(), ~std::uint64_t{0});
+  EXPECT_EQ(wheel_.next_deadline_us(), ~uint64_t{0});
 }
 
 // Owners keep their real deadline and re-arm when asked early, as Tcp does.
 TEST_F(TimerWheelTest, a_thousand_random_timers_fire_in_time) {
   std::mt19937_64 random(1);
-  std::vector<std::uint64_t> deadlines(200, 0);
-  std::uint64_t now_us = 0;
-  std::size_t fired = 0;
+  std::vector<uint64_t> deadlines(200, 0);
+  uint64_t now_us = 0;
+  size_t fired = 0;
   while (fired < 1000) {
     const auto owner = static_cast<Index>(1 + random() % 199);
     if (deadlines[owner] == 0) {
@@ -82,9 +82,9 @@ TEST_F(TimerWheelTest, a_thousand_random_timers_fire_in_time) {
       deadlines[id] = 0;
       ++fired;
     }
-    for (const std::uint64_t deadline_us : deadlines) {
+    for (const uint64_t deadline_us : deadlines) {
       if (deadline_us != 0) {
-        ASSERT_GT(deadline_us + kTick_us, now_us);
+        ASSERT_GT(deadline_us + kTickUs, now_us);
       }
     }
   }

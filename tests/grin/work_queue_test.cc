@@ -12,10 +12,10 @@ namespace {
 
 class WorkQueueTest : public testing::Test {
  protected:
-  void start(std::uint32_t worker_count, std::uint32_t service_us) {
+  void start(uint32_t worker_count, uint32_t service_us) {
     queue_.init({.worker_count = worker_count, .service_us = service_us, .links = links_, .jobs = jobs_});
   }
-  std::vector<Index> finished(std::uint64_t now_us) {
+  std::vector<Index> finished(uint64_t now_us) {
     std::vector<Index> owners;
     for (Index id = queue_.pop_finished(now_us); id != kNoIndex; id = queue_.pop_finished(now_us)) {
       owners.push_back(id);
@@ -32,7 +32,7 @@ using Owners = std::vector<Index>;
 
 TEST_F(WorkQueueTest, an_empty_queue_has_no_deadline) {
   start(2, 100);
-  EXPECT_EQ(queue_.next_deadline_us(), ~std::uint64_t{0});
+  EXPECT_EQ(queue_.next_deadline_us(), ~uint64_t{0});
   EXPECT_EQ(finished(1000), Owners{});
 }
 
@@ -81,7 +81,7 @@ TEST_F(WorkQueueTest, a_cancelled_running_job_keeps_its_worker_busy) {
 
 TEST_F(WorkQueueTest, an_owner_may_come_back) {
   start(1, 100);
-  std::uint64_t now_us = 0;
+  uint64_t now_us = 0;
   for (int round = 0; round < 50; ++round) {
     queue_.submit(9, now_us);
     now_us += 100;
