@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 template <typename Word>
@@ -88,4 +88,4 @@ uint64_t partial_checksum(std::span<const std::byte> bytes, uint64_t sum) {
   return add_sums(sum, tail);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

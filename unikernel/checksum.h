@@ -16,7 +16,7 @@
 
 #include "unikernel/wire.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 [[nodiscard]] constexpr uint64_t add_sums(uint64_t left, uint64_t right) {
   uint64_t sum = 0;
@@ -43,8 +43,8 @@ namespace grin {
 }
 
 // Stores what finish_checksum() returned.
-inline void store_checksum(Be16& field, uint16_t checksum) {
-  field.set(__builtin_bswap16(checksum));  // swaps back
+inline void store_checksum(be16& field, uint16_t checksum) {
+  field = be16(__builtin_bswap16(checksum));  // swaps back
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

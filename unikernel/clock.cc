@@ -7,7 +7,7 @@
 #include "unikernel/io.h"
 #include "unikernel/lapic.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 // 200 us give a frequency within about 0.1 %: a pair of readings is good to about 0.1 us.
@@ -107,4 +107,4 @@ uint64_t Clock::now_us() const {
   return to_us(read_tsc());
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

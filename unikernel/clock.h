@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace grin {
+namespace cheshire::grin {
 
 class Clock {
  public:
@@ -29,4 +29,4 @@ class Clock {
   uint64_t us_per_tick_ = 0;  // times 2^64
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

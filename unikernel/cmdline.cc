@@ -5,7 +5,7 @@
 
 #include <limits>
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint32_t kDelayMsMax = 1U << 30;
@@ -170,4 +170,4 @@ CmdlineError parse_cmdline(std::string_view line, Config& config) {
   return {};
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

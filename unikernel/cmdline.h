@@ -11,7 +11,7 @@
 #include <span>
 #include <string_view>
 
-namespace grin {
+namespace cheshire::grin {
 
 inline constexpr size_t kDevicesMax = 32;
 inline constexpr size_t kWorkersMax = 1024;
@@ -53,4 +53,4 @@ struct CmdlineError {
 // wins.
 [[nodiscard]] CmdlineError parse_cmdline(std::string_view line, Config& config);
 
-}  // namespace grin
+}  // namespace cheshire::grin

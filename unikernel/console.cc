@@ -9,7 +9,7 @@
 #include "unikernel/abi.h"
 #include "unikernel/io.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint16_t kFifoControlPort = cheshire::abi::kSerialPort + 2;
@@ -46,4 +46,4 @@ void console_write(std::string_view text) {
   }
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

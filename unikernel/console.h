@@ -6,9 +6,9 @@
 
 #include <string_view>
 
-namespace grin {
+namespace cheshire::grin {
 
 // Writes to COM1 as is. Waits a bounded time per byte, so a missing or stuck UART costs time but never hangs.
 void console_write(std::string_view text);
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace grin {
+namespace cheshire::grin {
 
 struct Counters {
   uint64_t requests = 0;      // answered with a page, errors not included
@@ -22,4 +22,4 @@ struct Counters {
   [[nodiscard]] uint64_t drops() const { return bad_frames + out_of_order + table_full + tx_full; }
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace grin {
+namespace cheshire::grin {
 
 inline constexpr size_t kFrameBytesMax = 1514;
 
@@ -26,4 +26,4 @@ class FramePort {
   ~FramePort() = default;
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace grin {
+namespace cheshire::grin {
 
 [[nodiscard]] constexpr uint64_t mix64(uint64_t left, uint64_t right) {
   __extension__ using Wide = unsigned __int128;
@@ -16,4 +16,4 @@ namespace grin {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

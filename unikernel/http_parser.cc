@@ -5,7 +5,7 @@
 
 #include "unikernel/text.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr char lower(char byte) {
@@ -250,4 +250,4 @@ ParseEvent RequestParser::end_head() {
   return expects_continue_ && !version_1_0_ ? ParseEvent::kExpectContinue : ParseEvent::kNeedMore;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -13,7 +13,7 @@
 #include <span>
 #include <string_view>
 
-namespace grin {
+namespace cheshire::grin {
 
 inline constexpr uint32_t kRequestHeadBytesMax = 8192;
 
@@ -87,4 +87,4 @@ class RequestParser {
   std::array<char, kTokenBytesMax> token_;
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -3,7 +3,7 @@
 
 #include "unikernel/http_server.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 bool HttpServer::init(const Options& options, Arena& arena, size_t capacity) {
   options_ = options;
@@ -162,4 +162,4 @@ void HttpServer::fill(ConnectionId id, uint32_t offset_bytes, std::span<std::byt
   }
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

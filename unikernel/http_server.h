@@ -20,7 +20,7 @@
 #include "unikernel/tcp.h"
 #include "unikernel/work_queue.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 class HttpServer final : public StreamHandler {
  public:
@@ -86,4 +86,4 @@ class HttpServer final : public StreamHandler {
   std::span<Session> sessions_;  // indexed by connection
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

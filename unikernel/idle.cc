@@ -7,7 +7,7 @@
 #include "unikernel/io.h"
 #include "unikernel/lapic.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 // The count register has 32 bits; a longer wait just wakes up in between.
@@ -55,4 +55,4 @@ void Idle::wait(uint64_t max_us) {
   if (max_us != kNoDeadline) mmio_write32(lapic::kTimerInitialCount, 0);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -8,7 +8,7 @@
 
 #include "unikernel/cmdline.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 inline constexpr uint64_t kNoDeadline = ~uint64_t{0};
 
@@ -27,4 +27,4 @@ class Idle {
   IdleMethod method_ = IdleMethod::kPort;
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

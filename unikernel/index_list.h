@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-namespace grin {
+namespace cheshire::grin {
 
 using Index = uint16_t;
 inline constexpr Index kNoIndex = 0;
@@ -57,4 +57,4 @@ struct IndexList {
   }
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace grin {
+namespace cheshire::grin {
 
 inline void out8(uint16_t port, uint8_t value) {
   asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
@@ -69,4 +69,4 @@ inline CpuidResult cpuid(uint32_t leaf) {
   return result;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -8,15 +8,10 @@
 #include "unikernel/checksum.h"
 #include "unikernel/tcp_segment.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
-constexpr uint16_t kArpRequest = 1;
-constexpr uint16_t kArpReply = 2;
 constexpr uint16_t kHardwareEthernet = 1;
-constexpr uint8_t kEchoReply = 0;
-constexpr uint8_t kEchoRequest = 8;
-constexpr uint16_t kFragmentBits = 0x3fff;  // more fragments, offset
 
 // RFC 1122 3.2.1.3: never a source.
 bool is_unicast(uint32_t ip) {
@@ -29,7 +24,7 @@ void write_ethernet(std::span<std::byte> frame, const MacAddress& to, const MacA
   auto& ethernet = header_at<EthernetHeader>(frame, 0);
   ethernet.destination = to;
   ethernet.source = from;
-  ethernet.ether_type.set(ether_type);
+  ethernet.ether_type = be16(ether_type);
 }
 
 }  // namespace
@@ -41,10 +36,10 @@ void Ip::input(std::span<const std::byte> frame) {
 bool Ip::input_frame(Bytes frame) {
   if (frame.size() < sizeof(EthernetHeader)) return false;
   const auto& ethernet = header_at<EthernetHeader>(frame, 0);
-  const bool for_us = same_mac(ethernet.destination, options_.mac);
-  if (!for_us && !same_mac(ethernet.destination, kBroadcastMac)) return false;
+  const bool for_us = ethernet.destination == options_.mac;
+  if (!for_us && ethernet.destination != kBroadcastMac) return false;
   const Bytes packet = frame.subspan(sizeof(EthernetHeader));
-  switch (ethernet.ether_type.get()) {
+  switch (ethernet.ether_type.value()) {
     case kEtherTypeArp:
       return input_arp(packet);
     case kEtherTypeIpv4:
@@ -55,26 +50,27 @@ bool Ip::input_frame(Bytes frame) {
 }
 
 bool Ip::input_arp(Bytes packet) {
-  if (packet.size() < sizeof(ArpPacket)) return false;
-  const auto& request = header_at<ArpPacket>(packet, 0);
-  if (request.hardware_type.get() != kHardwareEthernet || request.protocol_type.get() != kEtherTypeIpv4 ||
-      request.hardware_size != sizeof(MacAddress) || request.protocol_size != sizeof(Be32)) {
+  if (packet.size() < sizeof(ArpHeader)) return false;
+  const auto& request = header_at<ArpHeader>(packet, 0);
+  if (request.hardware_type.value() != kHardwareEthernet || request.protocol_type.value() != kEtherTypeIpv4 ||
+      request.hardware_size != sizeof(MacAddress) || request.protocol_size != sizeof(be32)) {
     return false;
   }
   // Requests for others and gratuitous ones are everyday broadcasts.
-  if (request.operation.get() != kArpRequest || request.target_ip.get() != options_.ip) return true;
+  if (request.operation.value() != kArpOperationRequest || request.target_ip.value() != options_.ip)
+    return true;
   const std::span<std::byte> room = options_.frames->next_frame();
   if (room.empty()) {
     ++options_.counters->tx_full;
     return true;
   }
-  const std::span<std::byte> frame = room.first(sizeof(EthernetHeader) + sizeof(ArpPacket));
+  const std::span<std::byte> frame = room.first(sizeof(EthernetHeader) + sizeof(ArpHeader));
   write_ethernet(frame, request.sender_mac, options_.mac, kEtherTypeArp);
-  auto& reply = header_at<ArpPacket>(frame, sizeof(EthernetHeader));
+  auto& reply = header_at<ArpHeader>(frame, sizeof(EthernetHeader));
   reply = request;
-  reply.operation.set(kArpReply);
+  reply.operation = be16(kArpOperationReply);
   reply.sender_mac = options_.mac;
-  reply.sender_ip.set(options_.ip);
+  reply.sender_ip = be32(options_.ip);
   reply.target_mac = request.sender_mac;
   reply.target_ip = request.sender_ip;
   options_.frames->send(frame.size());
@@ -84,15 +80,15 @@ bool Ip::input_arp(Bytes packet) {
 bool Ip::input_ipv4(Bytes packet, const MacAddress& source_mac) {
   if (packet.size() < sizeof(Ipv4Header)) return false;
   const auto& header = header_at<Ipv4Header>(packet, 0);
-  const size_t header_size_bytes = (header.version_and_words & 0xfU) * size_t{4};
-  const size_t total_size_bytes = header.total_size_bytes.get();
-  if (header.version_and_words >> 4 != 4 || header_size_bytes < sizeof(Ipv4Header) ||
+  const size_t header_size_bytes = (header.version_ihl & 0xfU) * size_t{4};
+  const size_t total_size_bytes = header.total_length.value();
+  if (header.version_ihl >> 4 != 4 || header_size_bytes < sizeof(Ipv4Header) ||
       header_size_bytes > total_size_bytes || total_size_bytes > packet.size()) {
     return false;
   }
   if (finish_checksum(partial_checksum(packet.first(header_size_bytes))) != 0) return false;
-  if ((header.fragment.get() & kFragmentBits) != 0) return false;
-  if (header.destination.get() != options_.ip || !is_unicast(header.source.get())) return false;
+  if ((header.flags_fragment.value() & kIpv4FragmentMask) != 0) return false;
+  if (header.destination.value() != options_.ip || !is_unicast(header.source.value())) return false;
   // Short frames are padded to 60 bytes: only what the header says is the packet.
   const Bytes message = packet.subspan(header_size_bytes, total_size_bytes - header_size_bytes);
   switch (header.protocol) {
@@ -107,7 +103,7 @@ bool Ip::input_ipv4(Bytes packet, const MacAddress& source_mac) {
 
 bool Ip::input_tcp(Bytes message, const Ipv4Header& header, const MacAddress& source_mac) {
   Segment segment;
-  if (!parse_segment(message, header.source.get(), header.destination.get(), segment)) return false;
+  if (!parse_segment(message, header.source.value(), header.destination.value(), segment)) return false;
   segment.source_mac = source_mac;
   options_.tcp->input(segment);
   return true;
@@ -118,7 +114,7 @@ bool Ip::input_icmp(Bytes message, const Ipv4Header& request, const MacAddress& 
   if (message.size() < sizeof(IcmpHeader) || message.size() > kFrameBytesMax - kHeadersBytes) return false;
   if (finish_checksum(partial_checksum(message)) != 0) return false;
   const auto& icmp = header_at<IcmpHeader>(message, 0);
-  if (icmp.type != kEchoRequest || icmp.code != 0) return true;
+  if (icmp.type != kIcmpEchoRequest || icmp.code != 0) return true;
   const std::span<std::byte> room = options_.frames->next_frame();
   if (room.empty()) {
     ++options_.counters->tx_full;
@@ -128,21 +124,21 @@ bool Ip::input_icmp(Bytes message, const Ipv4Header& request, const MacAddress& 
   write_ethernet(frame, source_mac, options_.mac, kEtherTypeIpv4);
   auto& ip = header_at<Ipv4Header>(frame, sizeof(EthernetHeader));
   ip = request;
-  ip.version_and_words = 0x45;
-  ip.total_size_bytes.set(static_cast<uint16_t>(sizeof(Ipv4Header) + message.size()));
-  ip.time_to_live = 64;
+  ip.version_ihl = 0x45;
+  ip.total_length = be16(static_cast<uint16_t>(sizeof(Ipv4Header) + message.size()));
+  ip.ttl = 64;
   ip.source = request.destination;
   ip.destination = request.source;
-  ip.checksum.set(0);
+  ip.checksum = be16(0);
   const auto ip_bytes = frame.subspan(sizeof(EthernetHeader), sizeof(Ipv4Header));
   store_checksum(ip.checksum, finish_checksum(partial_checksum(ip_bytes)));
   std::memcpy(frame.data() + kHeadersBytes, message.data(), message.size());
   auto& reply = header_at<IcmpHeader>(frame, kHeadersBytes);
-  reply.type = kEchoReply;
-  reply.checksum.set(0);
+  reply.type = kIcmpEchoReply;
+  reply.checksum = be16(0);
   store_checksum(reply.checksum, finish_checksum(partial_checksum(frame.subspan(kHeadersBytes))));
   options_.frames->send(frame.size());
   return true;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -14,7 +14,7 @@
 #include "unikernel/tcp.h"
 #include "unikernel/wire.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 class Ip {
  public:
@@ -42,4 +42,4 @@ class Ip {
   Options options_ = {};
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

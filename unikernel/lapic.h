@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace grin::lapic {
+namespace cheshire::grin::lapic {
 
 inline constexpr uintptr_t kBase = 0xfee0'0000;
 inline constexpr uintptr_t kSpurious = kBase + 0xf0;
@@ -33,4 +33,4 @@ inline constexpr uintptr_t kIoapicSelect = 0xfec0'0000;
 inline constexpr uintptr_t kIoapicWindow = 0xfec0'0010;
 inline constexpr uint32_t kIoapicRedirection = 0x10;
 
-}  // namespace grin::lapic
+}  // namespace cheshire::grin::lapic

@@ -24,7 +24,7 @@
 
 extern "C" std::byte image_end[];  // grin.ld
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 using cheshire::abi::HvmMemmapEntry;
@@ -187,22 +187,22 @@ uint64_t idle_us(const System& s, uint64_t panic_us) {
 }
 
 }  // namespace
-}  // namespace grin
+}  // namespace cheshire::grin
 
 // From start.S, on the boot stack with interrupts off.
 // The device first: the other side sets up its rings while we make our tables.
 extern "C" [[noreturn]] void grin_main(const cheshire::abi::HvmStartInfo* info, size_t cmdline_size_bytes) {
-  const uint64_t entered_tsc = grin::read_tsc();
-  grin::System& s = grin::system_state;
-  grin::read_cmdline(*info, cmdline_size_bytes, s.config);
+  const uint64_t entered_tsc = cheshire::grin::read_tsc();
+  cheshire::grin::System& s = cheshire::grin::system_state;
+  cheshire::grin::read_cmdline(*info, cmdline_size_bytes, s.config);
   s.net.init({s.config.devices.data(), s.config.device_count});
-  const bool halts = s.config.idle == grin::IdleMethod::kHalt;
-  const uint64_t ready_tsc = grin::read_tsc();
+  const bool halts = s.config.idle == cheshire::grin::IdleMethod::kHalt;
+  const uint64_t ready_tsc = cheshire::grin::read_tsc();
   s.clock_source = s.clock.init(s.config.tsc_khz, halts, entered_tsc);
-  if (s.clock_source.empty()) grin::panic("TSC frequency unknown, give grin.tsc_khz");
-  const grin::Arena arena(grin::free_memory(*info));
+  if (s.clock_source.empty()) cheshire::grin::panic("TSC frequency unknown, give grin.tsc_khz");
+  const cheshire::grin::Arena arena(cheshire::grin::free_memory(*info));
   s.idle.init(s.config.idle, s.net.irq());
-  grin::start_protocols(s, arena);
+  cheshire::grin::start_protocols(s, arena);
   s.ready_us = s.clock.to_us(ready_tsc);
-  grin::run(s);
+  cheshire::grin::run(s);
 }

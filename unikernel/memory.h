@@ -9,7 +9,7 @@
 #include <span>
 #include <type_traits>
 
-namespace grin {
+namespace cheshire::grin {
 
 class Arena {
  public:
@@ -35,4 +35,4 @@ class Arena {
   std::byte* end_;
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -7,7 +7,7 @@
 
 #include "unikernel/text.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr std::string_view kPattern = "A grin without a cat: the most curious thing I ever saw in my l\n";
@@ -131,4 +131,4 @@ void Pages::give_back(const Page* page) {
   }
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

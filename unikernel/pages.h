@@ -16,7 +16,7 @@
 
 #include "unikernel/counters.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 enum class PageId : uint8_t {
   kHello,
@@ -76,4 +76,4 @@ class Pages {
   std::array<Page, kStatsSlots> stats_ = {};
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

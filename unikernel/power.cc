@@ -10,7 +10,7 @@
 #include "unikernel/io.h"
 #include "unikernel/text.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 void power_off() {
   out8(cheshire::abi::kResetPort, cheshire::abi::kResetCommand);
@@ -38,13 +38,13 @@ void panic(std::string_view what, std::string_view detail) {
   power_off();
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin
 
 // From start.S, for any CPU exception.
 extern "C" [[noreturn]] void grin_exception(uint64_t vector, uint64_t error, uint64_t rip,
                                             uint64_t fault_address) {
-  grin::TextBuffer<128> text;
+  cheshire::grin::TextBuffer<128> text;
   text.append("vector ").append_decimal(vector).append(" error 0x").append_hex(error);
   text.append(" rip 0x").append_hex(rip).append(" cr2 0x").append_hex(fault_address);
-  grin::panic("exception", text.view());
+  cheshire::grin::panic("exception", text.view());
 }

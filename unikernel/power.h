@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-namespace grin {
+namespace cheshire::grin {
 
 // Our own bug, or a machine that we cannot run on: one line on the console, then power off.
 [[noreturn]] void panic(std::string_view what);
@@ -16,4 +16,4 @@ namespace grin {
 
 [[noreturn]] void power_off();
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -65,7 +65,7 @@ size_t strlen(const char* text) {
 }
 
 [[noreturn]] void __cxa_pure_virtual() {
-  grin::panic("pure virtual call");
+  cheshire::grin::panic("pure virtual call");
 }
 
 }  // extern "C"

@@ -7,7 +7,7 @@
 
 #include "unikernel/hash.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 uint64_t earlier(uint64_t left, uint64_t right) {
@@ -225,4 +225,4 @@ void Tcp::resume(ConnectionId id) {
   push(id);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

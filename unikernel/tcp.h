@@ -30,7 +30,7 @@
 #include "unikernel/tcp_segment.h"
 #include "unikernel/timer_wheel.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 inline constexpr size_t kReceiveBufferBytes = 4096;
 inline constexpr size_t kConnectionsMax = 16383;
@@ -175,4 +175,4 @@ class Tcp {
   std::span<std::byte> receive_memory_;
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

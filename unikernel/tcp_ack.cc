@@ -6,7 +6,7 @@
 
 #include "unikernel/tcp.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint8_t kFastRetransmitAcks = 3;                // RFC 5681 3.2
@@ -130,4 +130,4 @@ void Tcp::update_timeout(Connection& c) {
   c.timeout_us = static_cast<uint32_t>(timeout_us);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -9,7 +9,7 @@
 #include "unikernel/index_list.h"
 #include "unikernel/wire.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 using ConnectionId = Index;
 
@@ -77,4 +77,4 @@ struct Connection {
   bool output_pending;  // on the list of those that met a full transmit ring
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

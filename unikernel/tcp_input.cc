@@ -8,7 +8,7 @@
 #include "unikernel/hash.h"
 #include "unikernel/tcp.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint16_t kDefaultSegmentBytes = 536;   // RFC 9293 3.7.1, without the option
@@ -256,4 +256,4 @@ void Tcp::challenge(Connection& c) {
   if (!emit(id, c.send_next, 0, false)) ++options_.counters->tx_full;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

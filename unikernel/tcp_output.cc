@@ -8,11 +8,10 @@
 #include "unikernel/checksum.h"
 #include "unikernel/tcp.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint8_t kTimeToLive = 64;
-constexpr uint16_t kDontFragment = 0x4000;
 constexpr size_t kIpOffset = sizeof(EthernetHeader);
 constexpr size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
 
@@ -34,32 +33,32 @@ void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) 
   auto& ethernet = header_at<EthernetHeader>(frame, 0);
   ethernet.destination = fields.mac;
   ethernet.source = options_.mac;
-  ethernet.ether_type.set(kEtherTypeIpv4);
+  ethernet.ether_type = be16(kEtherTypeIpv4);
 
   const size_t ip_size_bytes = frame.size() - kIpOffset;
   auto& ip = header_at<Ipv4Header>(frame, kIpOffset);
-  ip.version_and_words = 0x45;
-  ip.service = 0;
-  ip.total_size_bytes.set(static_cast<uint16_t>(ip_size_bytes));
-  ip.identification.set(0);  // RFC 6864 4.1: never fragmented, so never used
-  ip.fragment.set(kDontFragment);
-  ip.time_to_live = kTimeToLive;
+  ip.version_ihl = 0x45;
+  ip.dscp_ecn = 0;
+  ip.total_length = be16(static_cast<uint16_t>(ip_size_bytes));
+  ip.identification = be16(0);  // RFC 6864 4.1: never fragmented, so never used
+  ip.flags_fragment = be16(kIpv4DontFragment);
+  ip.ttl = kTimeToLive;
   ip.protocol = kIpProtocolTcp;
-  ip.checksum.set(0);
-  ip.source.set(options_.ip);
-  ip.destination.set(fields.ip);
+  ip.checksum = be16(0);
+  ip.source = be32(options_.ip);
+  ip.destination = be32(fields.ip);
   const auto ip_bytes = frame.subspan(kIpOffset, sizeof(Ipv4Header));
   store_checksum(ip.checksum, finish_checksum(partial_checksum(ip_bytes)));
 
   auto& tcp = header_at<TcpHeader>(frame, kTcpOffset);
-  tcp.source_port.set(fields.local_port);
-  tcp.destination_port.set(fields.port);
-  tcp.sequence.set(fields.sequence);
-  tcp.acknowledgment.set(fields.acknowledgment);
+  tcp.source_port = be16(fields.local_port);
+  tcp.destination_port = be16(fields.port);
+  tcp.sequence = be32(fields.sequence);
+  tcp.acknowledgment = be32(fields.acknowledgment);
   tcp.flags = fields.flags;
-  tcp.window.set(fields.window);
-  tcp.checksum.set(0);
-  tcp.urgent.set(0);
+  tcp.window = be16(fields.window);
+  tcp.checksum = be16(0);
+  tcp.urgent = be16(0);
   const size_t tcp_size_bytes = frame.size() - kTcpOffset;
   const uint64_t pseudo = pseudo_header_sum(options_.ip, fields.ip, kIpProtocolTcp, tcp_size_bytes);
   store_checksum(tcp.checksum, finish_checksum(partial_checksum(frame.subspan(kTcpOffset), pseudo)));
@@ -166,7 +165,7 @@ void Tcp::emit_syn_ack(ConnectionId id) {
   const std::span<std::byte> frame = room.first(kTcpFrameHeaderBytes + kOptionBytes);
   frame[kTcpFrameHeaderBytes] = std::byte{2};  // maximum segment size
   frame[kTcpFrameHeaderBytes + 1] = std::byte{kOptionBytes};
-  header_at<Be16>(frame, kTcpFrameHeaderBytes + 2).set(options_.max_segment_bytes);
+  header_at<be16>(frame, kTcpFrameHeaderBytes + 2) = be16(options_.max_segment_bytes);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = (sizeof(TcpHeader) + kOptionBytes) / 4 << 4;
   write_headers(frame, {.mac = c.remote_mac,
                         .ip = c.remote_ip,
@@ -214,4 +213,4 @@ void Tcp::send_reset(Connection& c) {
   send_reset(last);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

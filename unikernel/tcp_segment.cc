@@ -5,7 +5,7 @@
 
 #include "unikernel/checksum.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint8_t kOptionEnd = 0;
@@ -29,7 +29,7 @@ uint16_t find_max_segment(std::span<const std::byte> options) {
     if (at + 1 >= options.size()) return 0;
     const size_t size = byte_at(options, at + 1);
     if (size < 2 || size > options.size() - at) return 0;
-    if (kind == kOptionMaxSegment && size == 4) return header_at<Be16>(options, at + 2).get();
+    if (kind == kOptionMaxSegment && size == 4) return header_at<be16>(options, at + 2).value();
     at += size;
   }
   return 0;
@@ -47,12 +47,12 @@ bool parse_segment(std::span<const std::byte> bytes, uint32_t source_ip, uint32_
   if (finish_checksum(partial_checksum(bytes, pseudo)) != 0) return false;
 
   segment.source_ip = source_ip;
-  segment.source_port = header.source_port.get();
-  segment.destination_port = header.destination_port.get();
-  segment.sequence = header.sequence.get();
-  segment.acknowledgment = header.acknowledgment.get();
+  segment.source_port = header.source_port.value();
+  segment.destination_port = header.destination_port.value();
+  segment.sequence = header.sequence.value();
+  segment.acknowledgment = header.acknowledgment.value();
   segment.flags = header.flags;
-  segment.window = header.window.get();
+  segment.window = header.window.value();
   if (segment.has(kTcpSyn) && header_size_bytes > sizeof(TcpHeader)) {
     segment.max_segment =
         find_max_segment(bytes.subspan(sizeof(TcpHeader), header_size_bytes - sizeof(TcpHeader)));
@@ -61,4 +61,4 @@ bool parse_segment(std::span<const std::byte> bytes, uint32_t source_ip, uint32_
   return true;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -10,7 +10,7 @@
 
 #include "unikernel/wire.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 // RFC 9293 3.4: modulo 2^32.
 [[nodiscard]] constexpr bool seq_before(uint32_t left, uint32_t right) {
@@ -44,4 +44,4 @@ struct Segment {
 [[nodiscard]] bool parse_segment(std::span<const std::byte> bytes, uint32_t source_ip,
                                  uint32_t destination_ip, Segment& segment);
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -12,7 +12,7 @@
 #include <span>
 #include <string_view>
 
-namespace grin {
+namespace cheshire::grin {
 
 // Appends to memory of the caller.
 class TextWriter {
@@ -80,4 +80,4 @@ class TextBuffer : public TextWriter {
   return value;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

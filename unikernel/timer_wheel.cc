@@ -3,7 +3,7 @@
 
 #include "unikernel/timer_wheel.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint64_t kNever = ~uint64_t{0};
@@ -78,4 +78,4 @@ uint64_t TimerWheel::next_deadline_us() const {
   return tick == kNever ? kNever : tick << kTickShift;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

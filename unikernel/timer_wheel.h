@@ -20,7 +20,7 @@
 
 #include "unikernel/index_list.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 class TimerWheel {
  public:
@@ -57,4 +57,4 @@ class TimerWheel {
   std::array<uint64_t, kSlotCount / 64> occupied_ = {};  // bit per slot that is not empty
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

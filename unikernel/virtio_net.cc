@@ -7,7 +7,7 @@
 #include "unikernel/power.h"
 #include "unikernel/virtqueue.h"
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 // virtio 1.2, 4.2.2.
@@ -96,7 +96,7 @@ void VirtioNet::negotiate() {
   if ((read(kStatus) & kStatusFeaturesOk) == 0) panic("network device refuses our features");
 
   // In the access width that each field has (4.2.2.2): bytes, and a word.
-  for (uint32_t i = 0; i < mac_.size(); ++i) mac_[i] = mmio_read8(device_.base + kConfig + i);
+  for (uint32_t i = 0; i < mac_.bytes.size(); ++i) mac_.bytes[i] = mmio_read8(device_.base + kConfig + i);
   if ((offered & kFeatureMtu) == 0) return;
   const size_t mtu = mmio_read16(device_.base + kConfigMtu);
   constexpr size_t kMtuBytesMin = 68;  // RFC 791
@@ -214,4 +214,4 @@ void VirtioNet::disarm_interrupts(bool acknowledge) {
   if (acknowledge) write(kInterruptAcknowledge, kInterruptBoth);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -20,7 +20,7 @@
 #include "unikernel/frame_port.h"
 #include "unikernel/wire.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 class VirtioNet final : public FramePort {
  public:
@@ -66,4 +66,4 @@ class VirtioNet final : public FramePort {
   bool transmit_kick_ = false;
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace grin {
+namespace cheshire::grin {
 
 inline constexpr uint16_t kDescriptorWrite = 2;   // VIRTQ_DESC_F_WRITE
 inline constexpr uint16_t kAvailNoInterrupt = 1;  // VIRTQ_AVAIL_F_NO_INTERRUPT
@@ -99,4 +99,4 @@ inline void full_barrier() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -3,7 +3,7 @@
 
 #include "unikernel/work_queue.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 WorkQueue::Job& WorkQueue::job_at(size_t position) {
   const size_t slot = running_first_ + position;
@@ -54,4 +54,4 @@ uint64_t WorkQueue::next_deadline_us() const {
   return running_count_ == 0 ? ~uint64_t{0} : options_.jobs[running_first_].deadline_us;
 }
 
-}  // namespace grin
+}  // namespace cheshire::grin

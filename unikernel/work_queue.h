@@ -19,7 +19,7 @@
 
 #include "unikernel/index_list.h"
 
-namespace grin {
+namespace cheshire::grin {
 
 class WorkQueue {
  public:
@@ -59,4 +59,4 @@ class WorkQueue {
   size_t running_count_ = 0;
 };
 
-}  // namespace grin
+}  // namespace cheshire::grin

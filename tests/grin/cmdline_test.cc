@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 TEST(Cmdline, an_empty_line_keeps_the_defaults) {
@@ -110,4 +110,4 @@ TEST(Cmdline, more_devices_than_the_table_holds_is_an_error) {
 }
 
 }  // namespace
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -11,7 +11,7 @@
 
 #include "unikernel/checksum.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 namespace {
 
 constexpr size_t kArenaBytes = 16U << 20;
@@ -85,18 +85,17 @@ void fix_checksums(Frame& frame) {
   if (frame.size() < kTcpOffset + sizeof(TcpHeader)) return;
   const std::span<std::byte> bytes(frame);
   auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
-  ip.checksum.set(0);
-  const size_t ip_header_bytes =
-      std::min<size_t>((ip.version_and_words & 0xfU) * 4U, frame.size() - kIpOffset);
+  ip.checksum = be16(0);
+  const size_t ip_header_bytes = std::min<size_t>((ip.version_ihl & 0xfU) * 4U, frame.size() - kIpOffset);
   store_checksum(ip.checksum, finish_checksum(partial_checksum(bytes.subspan(kIpOffset, ip_header_bytes))));
   const size_t tcp_at = kIpOffset + ip_header_bytes;
-  const size_t end = std::min<size_t>(kIpOffset + ip.total_size_bytes.get(), frame.size());
+  const size_t end = std::min<size_t>(kIpOffset + ip.total_length.value(), frame.size());
   if (end < tcp_at + sizeof(TcpHeader)) return;
   auto& tcp = header_at<TcpHeader>(bytes, tcp_at);
-  tcp.checksum.set(0);
+  tcp.checksum = be16(0);
   const auto segment = bytes.subspan(tcp_at, end - tcp_at);
   const uint64_t pseudo =
-      pseudo_header_sum(ip.source.get(), ip.destination.get(), kIpProtocolTcp, segment.size());
+      pseudo_header_sum(ip.source.value(), ip.destination.value(), kIpProtocolTcp, segment.size());
   store_checksum(tcp.checksum, finish_checksum(partial_checksum(segment, pseudo)));
 }
 
@@ -107,26 +106,26 @@ Frame to_guest(const TestSegment& segment) {
   auto& ethernet = header_at<EthernetHeader>(bytes, 0);
   ethernet.destination = kGuestMac;
   ethernet.source = kClientMac;
-  ethernet.ether_type.set(kEtherTypeIpv4);
+  ethernet.ether_type = be16(kEtherTypeIpv4);
   auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
-  ip.version_and_words = 0x45;
-  ip.total_size_bytes.set(static_cast<uint16_t>(frame.size() - kIpOffset));
-  ip.time_to_live = 64;
+  ip.version_ihl = 0x45;
+  ip.total_length = be16(static_cast<uint16_t>(frame.size() - kIpOffset));
+  ip.ttl = 64;
   ip.protocol = kIpProtocolTcp;
-  ip.source.set(kClientIp);
-  ip.destination.set(kGuestIp);
+  ip.source = be32(kClientIp);
+  ip.destination = be32(kGuestIp);
   auto& tcp = header_at<TcpHeader>(bytes, kTcpOffset);
-  tcp.source_port.set(segment.port);
-  tcp.destination_port.set(segment.guest_port);
-  tcp.sequence.set(segment.sequence);
-  tcp.acknowledgment.set(segment.acknowledgment);
+  tcp.source_port = be16(segment.port);
+  tcp.destination_port = be16(segment.guest_port);
+  tcp.sequence = be32(segment.sequence);
+  tcp.acknowledgment = be32(segment.acknowledgment);
   tcp.data_offset = static_cast<uint8_t>((sizeof(TcpHeader) + option_bytes) / 4 << 4);
   tcp.flags = segment.flags;
-  tcp.window.set(segment.window);
+  tcp.window = be16(segment.window);
   if (option_bytes != 0) {
     frame[kTcpFrameHeaderBytes] = std::byte{2};
     frame[kTcpFrameHeaderBytes + 1] = std::byte{4};
-    header_at<Be16>(bytes, kTcpFrameHeaderBytes + 2).set(segment.max_segment);
+    header_at<be16>(bytes, kTcpFrameHeaderBytes + 2) = be16(segment.max_segment);
   }
   if (!segment.payload.empty()) {
     std::memcpy(frame.data() + kTcpFrameHeaderBytes + option_bytes, segment.payload.data(),
@@ -144,10 +143,11 @@ TestSegment from_guest(const Frame& frame) {
   EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).destination, kClientMac);
   EXPECT_EQ(header_at<EthernetHeader>(bytes, 0).source, kGuestMac);
   const auto& ip = header_at<Ipv4Header>(bytes, kIpOffset);
-  EXPECT_EQ(ip.total_size_bytes.get(), frame.size() - kIpOffset);
+  EXPECT_EQ(ip.total_length.value(), frame.size() - kIpOffset);
   EXPECT_EQ(finish_checksum(partial_checksum(bytes.subspan(kIpOffset, sizeof(Ipv4Header)))), 0);
   Segment parsed;
-  const bool good = parse_segment(bytes.subspan(kTcpOffset), ip.source.get(), ip.destination.get(), parsed);
+  const bool good =
+      parse_segment(bytes.subspan(kTcpOffset), ip.source.value(), ip.destination.value(), parsed);
   EXPECT_TRUE(good);
   if (!good) return segment;
   segment.port = parsed.destination_port;
@@ -161,4 +161,4 @@ TestSegment from_guest(const Frame& frame) {
   return segment;
 }
 
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

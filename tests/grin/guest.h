@@ -17,13 +17,13 @@
 #include "unikernel/ip.h"
 #include "unikernel/tcp.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 
 inline constexpr uint32_t kGuestIp = 0x0a00'0002;
 inline constexpr uint32_t kClientIp = 0x0a00'0001;
 inline constexpr uint16_t kGuestPort = 8080;
-inline constexpr MacAddress kGuestMac = {2, 0, 0, 0, 0, 2};
-inline constexpr MacAddress kClientMac = {2, 0, 0, 0, 0, 1};
+inline constexpr MacAddress kGuestMac{{2, 0, 0, 0, 0, 2}};
+inline constexpr MacAddress kClientMac{{2, 0, 0, 0, 0, 1}};
 
 using Frame = std::vector<std::byte>;
 
@@ -95,4 +95,4 @@ struct TestSegment {
 // Recomputes the TCP and IP checksums of a frame that a test has damaged elsewhere.
 void fix_checksums(Frame& frame);
 
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

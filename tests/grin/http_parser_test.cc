@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -157,4 +157,4 @@ TEST(HttpParser, table_byte_by_byte) {
 }
 
 }  // namespace
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -16,7 +16,7 @@
 
 #include "unikernel/abi.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 namespace {
 
 constexpr uint64_t kImageStart = 1U << 20;
@@ -93,4 +93,4 @@ TEST_F(ImageTest, has_the_notes_of_both_doors) {
 }
 
 }  // namespace
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

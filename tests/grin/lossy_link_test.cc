@@ -18,7 +18,7 @@
 
 #include "guest.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 namespace {
 
 constexpr uint64_t kClientTimeoutUs = 300'000;
@@ -246,4 +246,4 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<Scenario>& scenario) { return scenario.param.name; });
 
 }  // namespace
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

@@ -12,7 +12,7 @@
 
 #include "guest.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 namespace {
 
 constexpr size_t kIpAt = sizeof(EthernetHeader);
@@ -133,16 +133,16 @@ Frame arp_request(uint32_t target) {
   auto& ethernet = header_at<EthernetHeader>(bytes, 0);
   ethernet.destination = kBroadcastMac;
   ethernet.source = kClientMac;
-  ethernet.ether_type.set(kEtherTypeArp);
-  auto& arp = header_at<ArpPacket>(bytes, kIpAt);
-  arp.hardware_type.set(1);
-  arp.protocol_type.set(kEtherTypeIpv4);
+  ethernet.ether_type = be16(kEtherTypeArp);
+  auto& arp = header_at<ArpHeader>(bytes, kIpAt);
+  arp.hardware_type = be16(1);
+  arp.protocol_type = be16(kEtherTypeIpv4);
   arp.hardware_size = 6;
   arp.protocol_size = 4;
-  arp.operation.set(1);
+  arp.operation = be16(1);
   arp.sender_mac = kClientMac;
-  arp.sender_ip.set(kClientIp);
-  arp.target_ip.set(target);
+  arp.sender_ip = be32(kClientIp);
+  arp.target_ip = be32(target);
   return frame;
 }
 
@@ -153,15 +153,15 @@ TEST(Arp, requests_for_our_address_are_answered_and_others_are_not) {
   guest.receive(arp_request(kGuestIp));
   ASSERT_EQ(guest.port.sent.size(), 1U);
   const std::span<const std::byte> reply(guest.port.sent.front());
-  ASSERT_EQ(reply.size(), sizeof(EthernetHeader) + sizeof(ArpPacket));
+  ASSERT_EQ(reply.size(), sizeof(EthernetHeader) + sizeof(ArpHeader));
   EXPECT_EQ(header_at<EthernetHeader>(reply, 0).destination, kClientMac);
-  const auto& arp = header_at<ArpPacket>(reply, kIpAt);
-  EXPECT_EQ(arp.operation.get(), 2);
+  const auto& arp = header_at<ArpHeader>(reply, kIpAt);
+  EXPECT_EQ(arp.operation.value(), 2);
   EXPECT_EQ(arp.sender_mac, kGuestMac);
-  EXPECT_EQ(arp.sender_ip.get(), kGuestIp);
-  EXPECT_EQ(arp.target_ip.get(), kClientIp);
+  EXPECT_EQ(arp.sender_ip.value(), kGuestIp);
+  EXPECT_EQ(arp.target_ip.value(), kClientIp);
   Frame cut = arp_request(kGuestIp);
-  cut.resize(kIpAt + sizeof(ArpPacket) - 1);
+  cut.resize(kIpAt + sizeof(ArpHeader) - 1);
   guest.receive(cut);
   EXPECT_EQ(guest.counters.bad_frames, 1U);
 }
@@ -206,4 +206,4 @@ TEST(Malformed, random_damage_never_breaks_the_stack) {
 }
 
 }  // namespace
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

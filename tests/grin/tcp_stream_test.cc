@@ -13,7 +13,7 @@
 #include "guest.h"
 #include "test_client.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 namespace {
 
 class StreamTest : public testing::Test {
@@ -221,4 +221,4 @@ TEST(TcpWork, more_stats_pages_than_slots_are_refused) {
 }
 
 }  // namespace
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

@@ -12,7 +12,7 @@
 #include "guest.h"
 #include "test_client.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 namespace {
 
 class TcpTest : public testing::Test {
@@ -220,4 +220,4 @@ TEST_F(TcpTest, an_ack_of_what_was_never_sent_is_challenged) {
 }
 
 }  // namespace
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

@@ -11,7 +11,7 @@
 
 #include "guest.h"
 
-namespace grin::test {
+namespace cheshire::grin::test {
 
 inline constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
 inline constexpr uint8_t kFinAck = kTcpFin | kTcpAck;
@@ -69,4 +69,4 @@ class Client {
   uint32_t ack_ = 0;
 };
 
-}  // namespace grin::test
+}  // namespace cheshire::grin::test

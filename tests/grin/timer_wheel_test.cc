@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 constexpr uint64_t kTickUs = uint64_t{1} << TimerWheel::kTickShift;
@@ -91,4 +91,4 @@ TEST_F(TimerWheelTest, a_thousand_random_timers_fire_in_time) {
 }
 
 }  // namespace
-}  // namespace grin
+}  // namespace cheshire::grin

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace grin {
+namespace cheshire::grin {
 namespace {
 
 class WorkQueueTest : public testing::Test {
@@ -90,4 +90,4 @@ TEST_F(WorkQueueTest, an_owner_may_come_back) {
 }
 
 }  // namespace
-}  // namespace grin
+}  // namespace cheshire::grin
