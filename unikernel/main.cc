@@ -2,6 +2,9 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // grin: answers HTTP from the first microsecond on. This file is the boot order and the main loop.
+//
+// The folder is one freestanding program, a guest of any VMM that keeps abi.h. One vCPU is its only thread: main.cc
+// calls the protocols, turn by turn, and nothing else calls them but tests/grin on the host.
 
 #include <cstdint>
 #include <span>

@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "hypervisor/vmm/elf_image.h"
 #include "hypervisor/kvm_api/kvm_api.h"
+#include "hypervisor/vmm/elf_image.h"
 
 namespace cheshire {
 

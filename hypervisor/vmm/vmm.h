@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The VMM of one VM: one process, one thread, which is the vCPU's.
+// The VMM of one VM: one process, one thread, which is the vCPU's. This folder is that process and nothing else: the
+// machine that a guest sees (machine.h, docs/machine_model.md), its network device and the connection behind it, the
+// boot, the sandbox. Nobody in the daemon calls it; orders and reports go by vmm_messages/.
 //
 // It is in one of three places: in the kernel running the guest (KVM_RUN), handling an exit, or asleep in
 // poll. What comes from outside meanwhile (an order of the driver's, an answer of the data plane's) raises
