@@ -38,6 +38,7 @@ void ServiceMeter::look(InstanceRange<const Instance> instances, const LoadBoard
                         const ServiceConfig& rules, uint64_t now_ns, ServiceView& view) {
   Sums sums;
   sums.delay_ns = delay_max_ns_;
+  forget_if_slots_changed(instances);
   for (const Instance& instance : instances) {
     const SlotLoad& load = board.slot(instance.id.slot);
     sums.packets += load.packets_to_guest.get() + load.packets_from_guest.get();
@@ -76,6 +77,16 @@ void ServiceMeter::look(InstanceRange<const Instance> instances, const LoadBoard
     set(view, Metric::kHandshakeTime, {mean, mean * size}, rules, now_ns);
   }
   look_at_cpu(instances, rules, now_ns, view);
+}
+
+// What a slot has counted before it came to the service, or takes along when it goes, is no load of the moment.
+void ServiceMeter::forget_if_slots_changed(InstanceRange<const Instance> instances) {
+  uint64_t slots = 0;
+  for (const Instance& instance : instances) slots = slots * 31 + instance.id.slot.value + 1;
+  if (slots == slots_) return;
+  slots_ = slots;
+  for (WindowRate* rate : {&packets_, &bytes_, &handshakes_, &handshake_ns_}) rate->forget();
+  for (WindowRate& rate : cpu_) rate.forget();
 }
 
 // Those that are not warm yet are taken to be as busy as the others: they get the same share of new flows.

@@ -50,6 +50,7 @@ class ServiceMeter {
  private:
   struct Sums;
   void set(ServiceView& view, Metric metric, MetricView raw, const ServiceConfig& rules, uint64_t now_ns);
+  void forget_if_slots_changed(InstanceRange<const Instance> instances);
   void look_at_cpu(InstanceRange<const Instance> instances, const ServiceConfig& rules, uint64_t now_ns,
                    ServiceView& view);
 
@@ -70,6 +71,7 @@ class ServiceMeter {
   std::array<Smoothed, kMetrics> smoothed_values_;
   std::array<Smoothed, kMetrics> smoothed_totals_;
   uint64_t usage_due_ns_ = 0;
+  uint64_t slots_ = 0;    // told by their numbers: whether they are the same as before
   uint64_t serving_ = 0;  // a sum over the instances that are active: whether they are the same as before
 };
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "controlplane/policy/metric_window.h"
-#include "tests/controlplane/control_loop_begin.h"
+#include "tests/controlplane/operator.h"
 
 namespace cheshire::test {
 namespace {
@@ -126,6 +126,25 @@ TEST(ServiceMetrics, cpu_of_the_vcpu_threads) {
   has_served(stage);
   stage.advance(300 * kNsPerMs);
   EXPECT_EQ(stage.states(), "active booting absent");
+}
+
+TEST(ServiceMetrics, what_a_slot_counted_before_is_no_load_when_it_goes_or_comes) {
+  for (const Metric metric : {Metric::kPacketRate, Metric::kBitRate, Metric::kHandshakeTime}) {
+    ControlStage stage(one_service(watched(out_above(metric, 1'000'000))));
+    SlotLoad& last = stage.load(2);
+    last.packets_to_guest.add(1'000'000'000);
+    last.bytes_to_guest.add(1'000'000'000);
+    last.handshakes.add(3);
+    last.handshake_ns.add(1'000'000'000);
+    has_served(stage);
+    stage.advance(300 * kNsPerMs);
+    for (const uint32_t max : {2U, 3U}) {
+      static_cast<void>(told(stage, scale_init({}, max)));
+      stage.advance(300 * kNsPerMs);
+      EXPECT_EQ(stage.states(), "active absent absent") << to_string(metric) << ", max " << max;
+      EXPECT_EQ(stage.driver().boots().size(), 1U) << to_string(metric) << ", max " << max;
+    }
+  }
 }
 
 TEST(ServiceMetrics, a_step_waits_until_the_new_one_is_warm) {
