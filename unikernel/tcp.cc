@@ -3,10 +3,6 @@
 
 #include "unikernel/tcp.h"
 
-#include <bit>
-
-#include "unikernel/hash.h"
-
 namespace cheshire::grin {
 namespace {
 
@@ -14,58 +10,42 @@ uint64_t earlier(uint64_t left, uint64_t right) {
   return left < right ? left : right;
 }
 
+TimerKind wanted_timer(const Connection& c) {
+  if (c.state == TcpState::kTimeWait) return TimerKind::kNone;
+  if (c.send_unacked != c.send_max) {
+    return c.send_window == 0 && c.state != TcpState::kSynReceived ? TimerKind::kPersist
+                                                                   : TimerKind::kRetransmit;
+  }
+  if (c.send_next != c.send_end && c.send_next != c.send_end + 1) return TimerKind::kPersist;
+  return c.state == TcpState::kFinWait2 ? TimerKind::kFinWait2 : TimerKind::kIdle;
+}
+
+// From which send_reset() answers as if the peer had just acknowledged all: the reset tells it that we have given up.
+Segment last_segment_of(const Connection& c, uint16_t local_port) {
+  Segment last;
+  last.source_mac = c.remote_mac;
+  last.source_ip = c.remote_ip;
+  last.source_port = c.remote_port;
+  last.destination_port = local_port;
+  last.acknowledgment = c.send_next;
+  last.flags = kTcpAck;
+  return last;
+}
+
 }  // namespace
 
 bool Tcp::init(const Options& options, Arena& arena, size_t capacity) {
   options_ = options;
-  const size_t count = (capacity < kConnectionsMax ? capacity : kConnectionsMax) + 1;
-  const size_t bucket_count = std::bit_ceil(count);
-  bucket_mask_ = bucket_count - 1;
-  buckets_ = arena.take<Index>(bucket_count);
-  connections_ = arena.take<Connection>(count);
+  const size_t bounded = capacity < kConnectionsMax ? capacity : kConnectionsMax;
+  const size_t count = bounded + 1;  // entry 0 is not used
+  const bool has_table = connections_.init(arena, bounded, options.secret);
   links_ = arena.take<IndexLink>(count);
   pending_links_ = arena.take<IndexLink>(count);
   const std::span<TimerWheel::Entry> entries = arena.take<TimerWheel::Entry>(count);
   receive_memory_ = arena.take<std::byte>(count * kReceiveBufferBytes);
   wheel_.init(links_, entries);
-  return !buckets_.empty() && !connections_.empty() && !links_.empty() && !pending_links_.empty() &&
+  return has_table && !links_.empty() && !pending_links_.empty() &&
          !entries.empty() && !receive_memory_.empty();
-}
-
-Index& Tcp::bucket_of(uint32_t ip, uint16_t port) {
-  const uint64_t key = (uint64_t{ip} << 16) | port;
-  return buckets_[mix64(key, options_.secret) & bucket_mask_];
-}
-
-ConnectionId Tcp::find(uint32_t ip, uint16_t port) {
-  Index id = bucket_of(ip, port);
-  while (id != kNoIndex && (connections_[id].remote_ip != ip || connections_[id].remote_port != port)) {
-    id = connections_[id].hash_next;
-  }
-  return id;
-}
-
-ConnectionId Tcp::allocate(uint32_t ip, uint16_t port) {
-  // A connection in TIME-WAIT has nothing to lose but a duplicate that nobody waits for.
-  const bool full = free_ == kNoIndex && never_used_ == connections_.size();
-  if (full && !time_wait_.empty()) free(time_wait_.first);
-  Index id = free_;
-  if (id != kNoIndex) {
-    free_ = connections_[id].hash_next;
-    connections_[id] = {};
-  } else if (never_used_ < connections_.size()) {
-    id = never_used_++;
-  } else {
-    return kNoIndex;
-  }
-  ++used_count_;
-  Connection& c = connections_[id];
-  c.remote_ip = ip;
-  c.remote_port = port;
-  Index& bucket = bucket_of(ip, port);
-  c.hash_next = bucket;
-  bucket = id;
-  return id;
 }
 
 void Tcp::detach(ConnectionId id) {
@@ -84,13 +64,7 @@ void Tcp::free(ConnectionId id) {
     wheel_.cancel(id);
   }
   if (c.output_pending) pending_.remove(pending_links_, id);
-  Index* link = &bucket_of(c.remote_ip, c.remote_port);
-  while (*link != id) link = &connections_[*link].hash_next;
-  *link = c.hash_next;
-  c.state = TcpState::kFree;
-  c.hash_next = free_;
-  free_ = id;
-  --used_count_;
+  connections_.remove(id);
 }
 
 // All wait equally long, so a list in order of arrival replaces the wheel.
@@ -103,16 +77,6 @@ void Tcp::enter_time_wait(ConnectionId id) {
   c.deadline_us = now_us_ + kTimeWaitUs;
   time_wait_.push_back(links_, id);
   ++time_wait_count_;
-}
-
-TimerKind Tcp::wanted_timer(const Connection& c) const {
-  if (c.state == TcpState::kTimeWait) return TimerKind::kNone;
-  if (c.send_unacked != c.send_max) {
-    return c.send_window == 0 && c.state != TcpState::kSynReceived ? TimerKind::kPersist
-                                                                   : TimerKind::kRetransmit;
-  }
-  if (c.send_next != c.send_end && c.send_next != c.send_end + 1) return TimerKind::kPersist;
-  return c.state == TcpState::kFinWait2 ? TimerKind::kFinWait2 : TimerKind::kIdle;
 }
 
 void Tcp::update_timer(ConnectionId id, bool restart) {
@@ -152,7 +116,7 @@ void Tcp::on_retransmit_timeout(ConnectionId id) {
   Connection& c = connections_[id];
   const bool opening = c.state == TcpState::kSynReceived;
   if (++c.retries > (opening ? kSynRetriesMax : kRetriesMax)) {
-    send_reset(c);
+    send_reset(last_segment_of(c, options_.port));
     free(id);
     return;
   }

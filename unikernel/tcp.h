@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <span>
 
+#include "unikernel/connection_table.h"
 #include "unikernel/counters.h"
 #include "unikernel/frame_port.h"
 #include "unikernel/memory.h"
@@ -32,7 +33,6 @@
 
 namespace cheshire::grin {
 
-inline constexpr size_t kReceiveBufferBytes = 4096;
 inline constexpr size_t kConnectionsMax = 16383;
 inline constexpr uint64_t kTimeoutMinUs = 200'000;
 inline constexpr uint64_t kFirstTimeoutUs = 1'000'000;
@@ -98,21 +98,17 @@ class Tcp {
   void resume(ConnectionId id);  // offers what is buffered; not from within a callback
   void push(ConnectionId id);    // sends what was promised; not from within a callback
 
-  [[nodiscard]] size_t open_count() const { return used_count_ - time_wait_count_; }
+  [[nodiscard]] size_t open_count() const { return connections_.used_count() - time_wait_count_; }
   [[nodiscard]] size_t time_wait_count() const { return time_wait_count_; }
-  [[nodiscard]] size_t capacity() const { return connections_.size() - 1; }
+  [[nodiscard]] size_t capacity() const { return connections_.capacity(); }
 
  private:
   using Bytes = std::span<const std::byte>;
 
-  // tcp.cc: the table, timers
-  [[nodiscard]] Index& bucket_of(uint32_t ip, uint16_t port);
-  [[nodiscard]] ConnectionId find(uint32_t ip, uint16_t port);
-  [[nodiscard]] ConnectionId allocate(uint32_t ip, uint16_t port);
+  // tcp.cc: the end of a connection, and timers
   void free(ConnectionId id);
   void detach(ConnectionId id);
   void enter_time_wait(ConnectionId id);
-  [[nodiscard]] TimerKind wanted_timer(const Connection& c) const;
   void update_timer(ConnectionId id, bool restart);
   void on_timeout(ConnectionId id);
   void on_retransmit_timeout(ConnectionId id);
@@ -134,9 +130,6 @@ class Tcp {
   [[nodiscard]] bool process_ack(ConnectionId id, const Segment& segment);
   void on_new_ack(ConnectionId id, uint32_t acked_bytes, uint32_t ack);
   void on_duplicate_ack(ConnectionId id);
-  static void update_send_window(Connection& c, const Segment& segment);
-  static void sample_rtt(Connection& c, uint64_t rtt_us);
-  static void update_timeout(Connection& c);
 
   // tcp_output.cc
   void output(ConnectionId id);
@@ -144,32 +137,17 @@ class Tcp {
   [[nodiscard]] bool emit(ConnectionId id, uint32_t sequence, uint32_t size_bytes, bool fin);
   void emit_syn_ack(ConnectionId id);
   void retransmit_head(ConnectionId id);
-  void note_sent(Connection& c, uint32_t sequence, uint32_t size);
   void send_reset(const Segment& segment);
-  void send_reset(Connection& c);
-  struct HeaderFields;
-  void write_headers(std::span<std::byte> frame, const HeaderFields& fields);
-  [[nodiscard]] static uint32_t receive_window(const Connection& c) {
-    return static_cast<uint32_t>(kReceiveBufferBytes) - c.buffered_bytes;
-  }
-  [[nodiscard]] std::span<std::byte> receive_buffer(ConnectionId id) {
-    return receive_memory_.subspan(id * kReceiveBufferBytes, kReceiveBufferBytes);
-  }
 
   Options options_ = {};
   uint64_t now_us_ = 0;
   uint64_t challenge_second_ = 0;
   uint32_t challenge_count_ = 0;
-  size_t used_count_ = 0;
   size_t time_wait_count_ = 0;
-  uint64_t bucket_mask_ = 0;
-  Index never_used_ = 1;   // entries from here on were never touched
-  Index free_ = kNoIndex;  // chained by hash_next
   IndexList time_wait_;    // in order of their end; shares links with the wheel
   IndexList pending_;
   TimerWheel wheel_;
-  std::span<Connection> connections_;  // [0] is not used
-  std::span<Index> buckets_;
+  ConnectionTable connections_;
   std::span<IndexLink> links_;
   std::span<IndexLink> pending_links_;
   std::span<std::byte> receive_memory_;

@@ -16,6 +16,44 @@ uint32_t larger(uint32_t left, uint32_t right) {
   return left > right ? left : right;
 }
 
+void update_send_window(Connection& c, const Segment& segment) {
+  const bool newer =
+      seq_before(c.window_sequence, segment.sequence) ||
+      (c.window_sequence == segment.sequence && !seq_after(c.window_ack, segment.acknowledgment));
+  if (!newer) return;
+  // A probe into the closed window was most likely thrown away: send it again with what follows it.
+  const bool opens = c.send_window == 0 && segment.window != 0;
+  c.send_window = segment.window;
+  c.window_sequence = segment.sequence;
+  c.window_ack = segment.acknowledgment;
+  if (opens) c.send_next = segment.acknowledgment;
+}
+
+// RFC 6298 2.3 to 2.5, with a smaller minimum, as Linux has it.
+void update_timeout(Connection& c) {
+  uint64_t timeout_us = c.smoothed_rtt_us + uint64_t{4} * c.rtt_variation_us;
+  if (timeout_us < kTimeoutMinUs) timeout_us = kTimeoutMinUs;
+  if (timeout_us > kTimeoutMaxUs) timeout_us = kTimeoutMaxUs;
+  c.timeout_us = static_cast<uint32_t>(timeout_us);
+}
+
+// Takes one measurement of the round trip into account (RFC 6298 2.2 and 2.3).
+void sample_rtt(Connection& c, uint64_t rtt_us) {
+  const uint64_t bounded_us = rtt_us < kTimeoutMaxUs ? rtt_us : kTimeoutMaxUs;
+  const auto rtt = static_cast<uint32_t>(bounded_us != 0 ? bounded_us : 1);
+  if (c.smoothed_rtt_us == 0) {
+    c.smoothed_rtt_us = rtt;
+    c.rtt_variation_us = rtt / 2;
+  } else {
+    const uint32_t old = c.smoothed_rtt_us;
+    const uint32_t error = old > rtt ? old - rtt : rtt - old;
+    c.rtt_variation_us = c.rtt_variation_us - c.rtt_variation_us / 4 + error / 4;
+    c.smoothed_rtt_us = old - old / 8 + rtt / 8;
+    if (c.smoothed_rtt_us == 0) c.smoothed_rtt_us = 1;
+  }
+  update_timeout(c);
+}
+
 }  // namespace
 
 bool Tcp::process_ack(ConnectionId id, const Segment& segment) {
@@ -36,19 +74,6 @@ bool Tcp::process_ack(ConnectionId id, const Segment& segment) {
     on_duplicate_ack(id);
   }
   return true;
-}
-
-void Tcp::update_send_window(Connection& c, const Segment& segment) {
-  const bool newer =
-      seq_before(c.window_sequence, segment.sequence) ||
-      (c.window_sequence == segment.sequence && !seq_after(c.window_ack, segment.acknowledgment));
-  if (!newer) return;
-  // A probe into the closed window was most likely thrown away: send it again with what follows it.
-  const bool opens = c.send_window == 0 && segment.window != 0;
-  c.send_window = segment.window;
-  c.window_sequence = segment.sequence;
-  c.window_ack = segment.acknowledgment;
-  if (opens) c.send_next = segment.acknowledgment;
 }
 
 void Tcp::on_new_ack(ConnectionId id, uint32_t acked_bytes, uint32_t ack) {
@@ -88,7 +113,7 @@ void Tcp::on_new_ack(ConnectionId id, uint32_t acked_bytes, uint32_t ack) {
   update_timer(id, true);
 }
 
-// RFC 5681 3.2
+// The third in a row is taken for a loss (RFC 5681 3.2).
 void Tcp::on_duplicate_ack(ConnectionId id) {
   Connection& c = connections_[id];
   if (c.duplicate_acks < 255) ++c.duplicate_acks;
@@ -103,31 +128,6 @@ void Tcp::on_duplicate_ack(ConnectionId id) {
   c.slow_start_threshold_bytes = larger((c.send_max - c.send_unacked) / 2, 2 * segment_bytes);
   c.congestion_window_bytes = c.slow_start_threshold_bytes + kFastRetransmitAcks * segment_bytes;
   retransmit_head(id);
-}
-
-// RFC 6298 2.2 and 2.3
-void Tcp::sample_rtt(Connection& c, uint64_t rtt_us) {
-  const uint64_t bounded_us = rtt_us < kTimeoutMaxUs ? rtt_us : kTimeoutMaxUs;
-  const auto rtt = static_cast<uint32_t>(bounded_us != 0 ? bounded_us : 1);
-  if (c.smoothed_rtt_us == 0) {
-    c.smoothed_rtt_us = rtt;
-    c.rtt_variation_us = rtt / 2;
-  } else {
-    const uint32_t old = c.smoothed_rtt_us;
-    const uint32_t error = old > rtt ? old - rtt : rtt - old;
-    c.rtt_variation_us = c.rtt_variation_us - c.rtt_variation_us / 4 + error / 4;
-    c.smoothed_rtt_us = old - old / 8 + rtt / 8;
-    if (c.smoothed_rtt_us == 0) c.smoothed_rtt_us = 1;
-  }
-  update_timeout(c);
-}
-
-// RFC 6298 2.3 to 2.5, with a smaller minimum, as in Linux
-void Tcp::update_timeout(Connection& c) {
-  uint64_t timeout_us = c.smoothed_rtt_us + uint64_t{4} * c.rtt_variation_us;
-  if (timeout_us < kTimeoutMinUs) timeout_us = kTimeoutMinUs;
-  if (timeout_us > kTimeoutMaxUs) timeout_us = kTimeoutMaxUs;
-  c.timeout_us = static_cast<uint32_t>(timeout_us);
 }
 
 }  // namespace cheshire::grin

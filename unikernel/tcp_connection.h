@@ -4,6 +4,7 @@
 // The state of one TCP connection, with the names of RFC 9293 3.3.1 spelled out. All zero is a free entry.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "unikernel/index_list.h"
@@ -12,6 +13,8 @@
 namespace cheshire::grin {
 
 using ConnectionId = Index;
+
+inline constexpr size_t kReceiveBufferBytes = 4096;
 
 enum class TcpState : uint8_t {
   kFree,
@@ -76,5 +79,10 @@ struct Connection {
   bool timing;          // timed_sequence is being measured
   bool output_pending;  // on the list of those that met a full transmit ring
 };
+
+// RCV.WND: what the receive buffer has room for.
+[[nodiscard]] inline uint32_t receive_window(const Connection& c) {
+  return static_cast<uint32_t>(kReceiveBufferBytes) - c.buffered_bytes;
+}
 
 }  // namespace cheshire::grin

@@ -15,11 +15,15 @@ constexpr uint16_t kDefaultSegmentBytes = 536;   // RFC 9293 3.7.1, without the 
 constexpr uint16_t kSegmentBytesMin = 64;        // less would be a waste of our time
 constexpr uint32_t kInitialWindowSegments = 10;  // RFC 6928
 
+std::span<std::byte> receive_buffer(std::span<std::byte> memory, ConnectionId id) {
+  return memory.subspan(id * kReceiveBufferBytes, kReceiveBufferBytes);
+}
+
 }  // namespace
 
 void Tcp::input(const Segment& segment) {
   const ConnectionId id =
-      segment.destination_port == options_.port ? find(segment.source_ip, segment.source_port) : kNoIndex;
+      segment.destination_port == options_.port ? connections_.find(segment.source_ip, segment.source_port) : kNoIndex;
   // RFC 6528: a clock of 4 us plus a keyed hash of the peer.
   const uint64_t peer = (uint64_t{segment.source_ip} << 16) | segment.source_port;
   auto first_sequence =
@@ -55,7 +59,9 @@ void Tcp::input_closed(const Segment& segment, uint32_t first_sequence) {
 }
 
 void Tcp::open(const Segment& segment, uint32_t first_sequence) {
-  const ConnectionId id = allocate(segment.source_ip, segment.source_port);
+  // A connection in TIME-WAIT has nothing to lose but a duplicate that nobody waits for.
+  if (connections_.is_full() && !time_wait_.empty()) free(time_wait_.first);
+  const ConnectionId id = connections_.add(segment.source_ip, segment.source_port);
   if (id == kNoIndex) {
     ++options_.counters->table_full;
     return;
@@ -204,14 +210,14 @@ void Tcp::process_data(ConnectionId id, Bytes payload) {
     payload = payload.subspan(taken);
   }
   if (payload.empty()) return;
-  std::memcpy(receive_buffer(id).data() + c.buffered_bytes, payload.data(), payload.size());
+  std::memcpy(receive_buffer(receive_memory_, id).data() + c.buffered_bytes, payload.data(), payload.size());
   c.buffered_bytes = static_cast<uint16_t>(c.buffered_bytes + payload.size());
 }
 
 void Tcp::offer_buffered(ConnectionId id) {
   Connection& c = connections_[id];
   if (c.buffered_bytes == 0 || !c.attached) return;
-  const std::span<std::byte> buffer = receive_buffer(id).first(c.buffered_bytes);
+  const std::span<std::byte> buffer = receive_buffer(receive_memory_, id).first(c.buffered_bytes);
   const size_t taken = options_.application->on_data(id, buffer);
   if (taken == 0) return;
   c.buffered_bytes = static_cast<uint16_t>(c.buffered_bytes - taken);
@@ -252,8 +258,7 @@ void Tcp::challenge(Connection& c) {
   }
   if (challenge_count_ >= kChallengeAcksMax) return;
   ++challenge_count_;
-  const auto id = static_cast<ConnectionId>(&c - connections_.data());
-  if (!emit(id, c.send_next, 0, false)) ++options_.counters->tx_full;
+  if (!emit(connections_.id_of(c), c.send_next, 0, false)) ++options_.counters->tx_full;
 }
 
 }  // namespace cheshire::grin

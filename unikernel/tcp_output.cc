@@ -15,9 +15,7 @@ constexpr uint8_t kTimeToLive = 64;
 constexpr size_t kIpOffset = sizeof(EthernetHeader);
 constexpr size_t kTcpOffset = kIpOffset + sizeof(Ipv4Header);
 
-}  // namespace
-
-struct Tcp::HeaderFields {
+struct HeaderFields {
   const MacAddress& mac;
   uint32_t ip;
   uint16_t port;
@@ -28,11 +26,11 @@ struct Tcp::HeaderFields {
   uint8_t flags;
 };
 
-// `frame` is the whole frame, with payload and options already in place.
-void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) {
+// `frame` is the whole frame, with payload and options already in place; `own` has our addresses.
+void write_headers(std::span<std::byte> frame, const Tcp::Options& own, const HeaderFields& fields) {
   auto& ethernet = header_at<EthernetHeader>(frame, 0);
   ethernet.destination = fields.mac;
-  ethernet.source = options_.mac;
+  ethernet.source = own.mac;
   ethernet.ether_type = be16(kEtherTypeIpv4);
 
   const size_t ip_size_bytes = frame.size() - kIpOffset;
@@ -45,7 +43,7 @@ void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) 
   ip.ttl = kTimeToLive;
   ip.protocol = kIpProtocolTcp;
   ip.checksum = be16(0);
-  ip.source = be32(options_.ip);
+  ip.source = be32(own.ip);
   ip.destination = be32(fields.ip);
   const auto ip_bytes = frame.subspan(kIpOffset, sizeof(Ipv4Header));
   store_checksum(ip.checksum, finish_checksum(partial_checksum(ip_bytes)));
@@ -60,9 +58,27 @@ void Tcp::write_headers(std::span<std::byte> frame, const HeaderFields& fields) 
   tcp.checksum = be16(0);
   tcp.urgent = be16(0);
   const size_t tcp_size_bytes = frame.size() - kTcpOffset;
-  const uint64_t pseudo = pseudo_header_sum(options_.ip, fields.ip, kIpProtocolTcp, tcp_size_bytes);
+  const uint64_t pseudo = pseudo_header_sum(own.ip, fields.ip, kIpProtocolTcp, tcp_size_bytes);
   store_checksum(tcp.checksum, finish_checksum(partial_checksum(frame.subspan(kTcpOffset), pseudo)));
 }
+
+// What was just sent, for the round trip's measurement and SND.MAX. True if it was sent before.
+bool note_sent(Connection& c, uint32_t sequence, uint32_t size, uint64_t now_us) {
+  if (size == 0) return false;
+  const uint32_t end = sequence + size;
+  const bool again = seq_before(sequence, c.send_max);
+  if (again) {
+    c.timing = false;
+  } else if (!c.timing) {
+    c.timing = true;
+    c.timed_sequence = end;
+    c.timed_at_us = now_us;
+  }
+  if (seq_after(end, c.send_max)) c.send_max = end;
+  return again;
+}
+
+}  // namespace
 
 // Sends bytes [sequence, sequence + size_bytes) and, if `fin`, the FIN behind them; always with an ACK. False
 // if the ring is full.
@@ -79,7 +95,7 @@ bool Tcp::emit(ConnectionId id, uint32_t sequence, uint32_t size_bytes, bool fin
   if (fin) flags |= kTcpFin;
   const uint32_t window = receive_window(c);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
-  write_headers(frame, {.mac = c.remote_mac,
+  write_headers(frame, options_, {.mac = c.remote_mac,
                         .ip = c.remote_ip,
                         .port = c.remote_port,
                         .local_port = options_.port,
@@ -90,22 +106,8 @@ bool Tcp::emit(ConnectionId id, uint32_t sequence, uint32_t size_bytes, bool fin
   options_.frames->send(frame.size());
   c.ack_wanted = false;
   c.receive_edge = c.receive_next + window;
-  note_sent(c, sequence, size_bytes + (fin ? 1 : 0));
+  if (note_sent(c, sequence, size_bytes + (fin ? 1 : 0), now_us_)) ++options_.counters->retransmits;
   return true;
-}
-
-void Tcp::note_sent(Connection& c, uint32_t sequence, uint32_t size) {
-  if (size == 0) return;
-  const uint32_t end = sequence + size;
-  if (seq_before(sequence, c.send_max)) {
-    ++options_.counters->retransmits;
-    c.timing = false;
-  } else if (!c.timing) {
-    c.timing = true;
-    c.timed_sequence = end;
-    c.timed_at_us = now_us_;
-  }
-  if (seq_after(end, c.send_max)) c.send_max = end;
 }
 
 void Tcp::output(ConnectionId id) {
@@ -167,7 +169,7 @@ void Tcp::emit_syn_ack(ConnectionId id) {
   frame[kTcpFrameHeaderBytes + 1] = std::byte{kOptionBytes};
   header_at<be16>(frame, kTcpFrameHeaderBytes + 2) = be16(options_.max_segment_bytes);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = (sizeof(TcpHeader) + kOptionBytes) / 4 << 4;
-  write_headers(frame, {.mac = c.remote_mac,
+  write_headers(frame, options_, {.mac = c.remote_mac,
                         .ip = c.remote_ip,
                         .port = c.remote_port,
                         .local_port = options_.port,
@@ -189,7 +191,7 @@ void Tcp::send_reset(const Segment& segment) {
   const std::span<std::byte> frame = room.first(kTcpFrameHeaderBytes);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
   const bool has_ack = segment.has(kTcpAck);
-  write_headers(frame, {.mac = segment.source_mac,
+  write_headers(frame, options_, {.mac = segment.source_mac,
                         .ip = segment.source_ip,
                         .port = segment.source_port,
                         .local_port = segment.destination_port,
@@ -199,18 +201,6 @@ void Tcp::send_reset(const Segment& segment) {
                         .flags = has_ack ? kTcpRst : static_cast<uint8_t>(kTcpRst | kTcpAck)});
   options_.frames->send(frame.size());
   ++options_.counters->resets_sent;
-}
-
-// Tells the peer that we have given up on it.
-void Tcp::send_reset(Connection& c) {
-  Segment last;
-  last.source_mac = c.remote_mac;
-  last.source_ip = c.remote_ip;
-  last.source_port = c.remote_port;
-  last.destination_port = options_.port;
-  last.acknowledgment = c.send_next;
-  last.flags = kTcpAck;
-  send_reset(last);
 }
 
 }  // namespace cheshire::grin
