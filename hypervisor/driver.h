@@ -4,10 +4,11 @@
 // The seam between the control plane and whatever runs a VM.
 //
 // A driver turns an image and a slot into a running VM and back. Calls come from the control thread and
-// return at once: what takes time is done on threads of the driver's own, and what came of it is told by events
-// that the control thread fetches on its next turn. This folder holds the seam; kvm/ and qemu/ are the drivers of
-// real VMs, with what they share in process/, and fake/ is one for tests. All of that is in the daemon. vmm/ is not:
-// it is the process of one VM of kvm's, which knows of the daemon only vmm_messages/.
+// return at once: what takes time is done on threads of the driver's own, and what came of it is told by
+// events that the control thread fetches on its next turn. This folder holds the seam; kvm/ and qemu/ are
+// the drivers of real VMs, with what they share in process/, and fake/ is one for tests. All of that is in
+// the daemon. vmm/ is not: it is the process of one VM of kvm's, which knows of the daemon only
+// vmm_messages/.
 //
 // Per instance a driver tells exactly one sequence:
 //
@@ -18,10 +19,11 @@
 //                                                   is ready is seen by its packets, not told by its driver
 //   pause()   -> kPaused                            of an instance that runs; run() resumes it
 //
-// boot() is prepare() and run() with no round trip between them, and without kPrepared. run() may come before
-// kPrepared and pause() at any time: orders are obeyed in their sequence.
-// After kExited nothing of the instance is left: no process, no file, no socket of the driver's.
-// A driver tries a start once more where its own short cut failed (kvm's zygote), and else never; back-off and bounds belong to the control plane (controlplane/fleet/boot_backoff.h).
+// boot() is prepare() and run() with no round trip between them, and without kPrepared. run() may come
+// before kPrepared and pause() at any time: orders are obeyed in their sequence. After kExited nothing of
+// the instance is left: no process, no file, no socket of the driver's. A driver tries a start once more
+// where its own short cut failed (kvm's zygote), and else never; back-off and bounds belong to the control
+// plane (controlplane/fleet/boot_backoff.h).
 #pragma once
 
 #include <array>
@@ -61,8 +63,8 @@ struct DriverEvent {
   std::string reason;     // kExited: "stopped", "killed by signal 9", "qemu: could not open …"
 };
 
-// What an instance has used. While it runs and somebody asks, it is 20 ms old at the most, with many VMs 2 ms for each
-// (process/usage_pace.h).
+// What an instance has used. While it runs and somebody asks, it is 20 ms old at the most, with many VMs 2
+// ms for each (process/usage_pace.h).
 struct VmUsage {
   uint64_t time_ns = 0;                    // when it was measured, monotonic; the others belong to this time
   uint64_t cpu_ns = 0;                     // of the vCPU's thread, since it was started

@@ -15,7 +15,7 @@ uint64_t load(const std::byte* from) {
   return value;
 }
 
-// 32 bytes the same way.
+// Adds 32 bytes in the same way.
 uint64_t add_half_block(const std::byte* from, uint64_t sum) {
   asm("addq (%1), %0\n\t"
       "adcq 8(%1), %0\n\t"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// All TCP connections, found by the peer's address and port: a hash table chained by Connection::hash_next, over entries
-// that are used again. Entry 0 stands for "none". Memory is taken once, from the arena. No timers, no callbacks: what
-// it means that a connection begins or ends is tcp.h's matter. grin's one thread; called by Tcp alone.
+// All TCP connections, found by the peer's address and port: a hash table chained by Connection::hash_next,
+// over entries that are used again. Entry 0 stands for "none". Memory is taken once, from the arena. No
+// timers, no callbacks: what it means that a connection begins or ends is tcp.h's matter. grin's one
+// thread; called by Tcp alone.
 #pragma once
 
 #include <cstddef>
@@ -42,8 +43,8 @@ class ConnectionTable {
   uint64_t secret_ = 0;
   uint64_t bucket_mask_ = 0;
   size_t used_count_ = 0;
-  Index never_used_ = 1;   // entries from here on were never touched
-  Index free_ = kNoIndex;  // chained by hash_next
+  Index never_used_ = 1;               // entries from here on were never touched
+  Index free_ = kNoIndex;              // chained by hash_next
   std::span<Connection> connections_;  // [0] is not used
   std::span<Index> buckets_;
 };

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint16_t kHardwareEthernet = 1;
 
-// RFC 1122 3.2.1.3: never a source.
+// Whether the address may be a source at all (RFC 1122 3.2.1.3).
 bool is_unicast(uint32_t ip) {
   const uint32_t net = ip >> 24;
   return net != 0 && net != 127 && net < 224;

@@ -3,8 +3,8 @@
 
 // grin: answers HTTP from the first microsecond on. This file is the boot order and the main loop.
 //
-// The folder is one freestanding program, a guest of any VMM that keeps abi.h. One vCPU is its only thread: main.cc
-// calls the protocols, turn by turn, and nothing else calls them but tests/grin on the host.
+// The folder is one freestanding program, a guest of any VMM that keeps abi.h. One vCPU is its only thread:
+// main.cc calls the protocols, turn by turn, and nothing else calls them but tests/grin on the host.
 
 #include <cstdint>
 #include <span>
@@ -54,7 +54,7 @@ struct System {
 };
 constinit System system_state = {};
 
-// `size_bytes`: of the command line, 0 if nobody has counted (abi.h).
+// `size_bytes` is the length of the command line, 0 if nobody has counted it (abi.h).
 void read_cmdline(const HvmStartInfo& info, size_t size_bytes, Config& config) {
   if (info.magic != cheshire::abi::kHvmStartMagic) panic("no start info");
   if (info.cmdline_address == 0) return;
@@ -84,8 +84,8 @@ std::span<std::byte> free_memory(const HvmStartInfo& info) {
   return {image_end, static_cast<size_t>(end - start)};
 }
 
-// Tells instances apart and keys the hashes. RDRAND where there is one; the TSC alone varies by the jitter of
-// the VMM's start.
+// Tells instances apart and keys the hashes. RDRAND where there is one; the TSC alone varies by the jitter
+// of the VMM's start.
 uint64_t make_secret() {
   constexpr uint32_t kHasRdrand = 1U << 30;
   uint64_t random = 0;
@@ -95,7 +95,7 @@ uint64_t make_secret() {
 
 void start_protocols(System& s, Arena arena) {
   constexpr size_t kPerConnection = Tcp::kBytesPerConnection + HttpServer::kBytesPerConnection;
-  // Entry 0 of every table, and rounding.
+  // What does not grow with the connections: entry 0 of every table, and rounding.
   constexpr size_t kFixedBytes = HttpServer::kFixedBytes + kPerConnection + 16 * Arena::kAlignmentBytes;
   if (arena.left_bytes() < kFixedBytes + 1024 * kPerConnection) panic("less than 8 MiB of memory");
   size_t capacity = (arena.left_bytes() - kFixedBytes) / kPerConnection;

@@ -3,18 +3,19 @@
 
 // TCP for a server: passive open only, one local port, in-order receive (RFC 9293, 5681, 5961, 6298, 6582).
 //
-// Terms. The application sees a connection as two streams. What it receives it gets as pieces of packets and
-// may leave: then the rest is kept, up to kReceiveBufferBytes, and offered again after resume(). What it
-// sends it does not hand over: it promises a number of bytes with extend() and makes any piece of them when
-// asked by fill(), as often as asked, until on_acked(). So there is no send buffer.
+// Terms. The application sees a connection as two streams. What it receives it gets as pieces of packets
+// and may leave: then the rest is kept, up to kReceiveBufferBytes, and offered again after resume(). What
+// it sends it does not hand over: it promises a number of bytes with extend() and makes any piece of them
+// when asked by fill(), as often as asked, until on_acked(). So there is no send buffer.
 //
-// Walked example, `GET /` and keep-alive: SYN makes an entry and SYN-ACK goes out. Its ACK calls on_open(). A
-// data segment calls on_data(), in which the application calls extend(id, 190); when it returns, output()
-// asks fill(id, 0, 190 bytes) right into a transmit buffer, and that segment carries the ACK. The peer's next
-// segment acknowledges: on_acked(id, 190).
+// Walked example, `GET /` and keep-alive: SYN makes an entry and SYN-ACK goes out. Its ACK calls on_open().
+// A data segment calls on_data(), in which the application calls extend(id, 190); when it returns, output()
+// asks fill(id, 0, 190 bytes) right into a transmit buffer, and that segment carries the ACK. The peer's
+// next segment acknowledges: on_acked(id, 190).
 //
 // Callbacks may call extend() and close(), and nothing else. Outside of callbacks follow these with push().
-// begin_turn() sets the time for all that follows. One thread. All tables are taken from the arena at init().
+// begin_turn() sets the time for all that follows. One thread. All tables are taken from the arena at
+// init().
 //
 // Left out: timestamps, window scaling, SACK and out-of-order queues; urgent data is plain data.
 #pragma once
@@ -92,7 +93,7 @@ class Tcp {
   [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
   [[nodiscard]] uint64_t next_deadline_us() const;
 
-  // For the application.
+  // The application calls these, from where the header's first lines allow it.
   void extend(ConnectionId id, uint32_t size_bytes) { connections_[id].send_end += size_bytes; }
   void close(ConnectionId id) { connections_[id].fin_queued = true; }
   void resume(ConnectionId id);  // offers what is buffered; not from within a callback
@@ -144,7 +145,7 @@ class Tcp {
   uint64_t challenge_second_ = 0;
   uint32_t challenge_count_ = 0;
   size_t time_wait_count_ = 0;
-  IndexList time_wait_;    // in order of their end; shares links with the wheel
+  IndexList time_wait_;  // in order of their end; shares links with the wheel
   IndexList pending_;
   TimerWheel wheel_;
   ConnectionTable connections_;

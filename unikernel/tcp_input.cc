@@ -22,8 +22,9 @@ std::span<std::byte> receive_buffer(std::span<std::byte> memory, ConnectionId id
 }  // namespace
 
 void Tcp::input(const Segment& segment) {
-  const ConnectionId id =
-      segment.destination_port == options_.port ? connections_.find(segment.source_ip, segment.source_port) : kNoIndex;
+  const ConnectionId id = segment.destination_port == options_.port
+                              ? connections_.find(segment.source_ip, segment.source_port)
+                              : kNoIndex;
   // RFC 6528: a clock of 4 us plus a keyed hash of the peer.
   const uint64_t peer = (uint64_t{segment.source_ip} << 16) | segment.source_port;
   auto first_sequence =
@@ -46,7 +47,7 @@ void Tcp::input(const Segment& segment) {
   input_closed(segment, first_sequence);
 }
 
-// 3.10.7.1 and 3.10.7.2
+// A segment for which there is no connection (RFC 9293 3.10.7.1 and 3.10.7.2).
 void Tcp::input_closed(const Segment& segment, uint32_t first_sequence) {
   if (segment.has(kTcpRst)) return;
   const uint8_t open_flags = segment.flags & (kTcpSyn | kTcpAck | kTcpFin);
@@ -89,7 +90,7 @@ void Tcp::open(const Segment& segment, uint32_t first_sequence) {
   update_timer(id, true);
 }
 
-// 3.10.7.4, in its order.
+// A segment of a connection: the steps of RFC 9293 3.10.7.4, in its order.
 void Tcp::input_open(ConnectionId id, Segment segment) {
   Connection& c = connections_[id];
   if (!accept_sequence(id, segment)) return;
@@ -164,7 +165,7 @@ bool Tcp::accept_sequence(ConnectionId id, const Segment& segment) {
   return true;
 }
 
-// Step 5. False: done with this segment, and maybe with the connection.
+// Step 5 of 3.10.7.4. False: this segment needs no more, and the connection may be gone.
 bool Tcp::accept_ack(ConnectionId id, const Segment& segment) {
   Connection& c = connections_[id];
   if (!segment.has(kTcpAck)) return false;
@@ -202,8 +203,8 @@ void Tcp::establish(ConnectionId id, const Segment& segment) {
 void Tcp::process_data(ConnectionId id, Bytes payload) {
   Connection& c = connections_[id];
   c.receive_next += static_cast<uint32_t>(payload.size());
-  // After the application's close nobody reads any more: acknowledged and thrown away, so that the peer gets
-  // to read the last answer instead of a reset.
+  // After the application's close nobody reads any more: acknowledged and thrown away, so that the peer
+  // gets to read the last answer instead of a reset.
   if (payload.empty() || !c.attached) return;
   if (c.buffered_bytes == 0) {
     const size_t taken = options_.application->on_data(id, payload);

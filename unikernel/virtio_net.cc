@@ -95,7 +95,7 @@ void VirtioNet::negotiate() {
   write(kStatus, kStatusAcknowledge | kStatusDriver | kStatusFeaturesOk);
   if ((read(kStatus) & kStatusFeaturesOk) == 0) panic("network device refuses our features");
 
-  // In the access width that each field has (4.2.2.2): bytes, and a word.
+  // Each field is read in its own width (4.2.2.2): the address by bytes, the MTU as a word.
   for (uint32_t i = 0; i < mac_.bytes.size(); ++i) mac_.bytes[i] = mmio_read8(device_.base + kConfig + i);
   if ((offered & kFeatureMtu) == 0) return;
   const size_t mtu = mmio_read16(device_.base + kConfigMtu);

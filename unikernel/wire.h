@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Packet headers as they lie on the wire, with the names of include/net.h. The byte order is in the type, every field
-// has alignment 1, and nothing here checks a length: that is done once, by the parser that makes the view.
+// Packet headers as they lie on the wire, with the names of include/net.h. The byte order is in the type,
+// every field has alignment 1, and nothing here checks a length: that is done once, by the parser that
+// makes the view.
 //
-// Not the very types of include/: with those a SYN takes 17 instructions more to its answer (build/bench/guest_steps),
-// since they can be constants and copy their bytes for it. No state; grin's one thread, and its tests on the host.
+// Not the very types of include/: with those a SYN takes 17 instructions more to its answer
+// (build/bench/guest_steps), since they can be constants and copy their bytes for it. No state; grin's one
+// thread, and its tests on the host.
 #pragma once
 
 #include <array>

@@ -20,7 +20,7 @@ Result<std::unique_ptr<KvmDriver>> KvmDriver::create(KvmOptions options) {
   if (!findings) return findings.error();
   auto mailbox = DriverMailbox::create();
   if (!mailbox) return mailbox.error();
-  mailbox.value()->describe(describe(findings.value()));
+  mailbox.value()->set_description(describe(findings.value()));
   Result<std::unique_ptr<VmLoop>> loop =
       KvmLoop::create({.loop = {.name = "kvm",
                                 .program_title = "cheshire-vmm",

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Runs VMs in our own micro-VMM (hypervisor/vmm), one small process each, connected to the data plane by vhost-user.
-// This folder is the driver, which lives in the daemon: what it knows of a VMM is what they say to each other
-// (hypervisor/vmm_messages). The control thread calls KvmDriver; all else here is the driver thread's, "kvm-driver".
+// Runs VMs in our own micro-VMM (hypervisor/vmm), one small process each, connected to the data plane by
+// vhost-user. This folder is the driver, which lives in the daemon: what it knows of a VMM is what they say
+// to each other (hypervisor/vmm_messages). The control thread calls KvmDriver; all else here is the driver
+// thread's, "kvm-driver".
 //
-// An order to run or to pause goes straight from the control thread to the VMM's socket, where the instance is known
-// to the driver thread (process/driver_mailbox.h). A pause leaves the vhost-user device up: packets for the guest
-// wait in its ring, and the next run() finds them there.
+// An order to run or to pause goes straight from the control thread to the VMM's socket, where the instance
+// is known to the driver thread (process/driver_mailbox.h). A pause leaves the vhost-user device up:
+// packets for the guest wait in its ring, and the next run() finds them there.
 //
-// create() tries KVM for real, within a bounded time: a built-in guest computes, and sleeps until an interrupt. What
-// it finds decides how guests idle (kvm_check.h), and description() says so.
+// create() tries KVM for real, within a bounded time: a built-in guest computes, and sleeps until an
+// interrupt. What it finds decides how guests idle (kvm_check.h), and description() says so.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,9 @@ struct KvmOptions {
 
 class KvmDriver final : public ProcessDriver {
  public:
-  // Takes some 10 ms, 3 s at most. kNotFound without /dev/kvm or cheshire-vmm, kUnavailable if KVM does not work; the
-  // words are the reason. description() is like "kvm, emulating at 0.76 us an instruction, guests idle by port".
+  // Takes some 10 ms, 3 s at most. kNotFound without /dev/kvm or cheshire-vmm, kUnavailable if KVM does not
+  // work; the words are the reason. description() is like "kvm, emulating at 0.76 us an instruction, guests
+  // idle by port".
   static Result<std::unique_ptr<KvmDriver>> create(KvmOptions options);
 
   [[nodiscard]] std::string_view name() const override { return "kvm"; }

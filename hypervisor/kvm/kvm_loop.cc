@@ -19,7 +19,7 @@ void KvmLoop::start(StartOrder order, uint64_t) {
   add(order.boot.id, began_ns, start_vm(order));
 }
 
-// By the zygote; should that fail, by a new one the next time, and this time without.
+// The zygote forks the VMM. Should that fail, this VMM is executed, and the next one gets a new zygote.
 Result<std::unique_ptr<VmProcess>> KvmLoop::start_vm(const StartOrder& order) {
   if (!zygote_) start_zygote();
   if (zygote_) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The driver thread of kvm_driver.h: VmLoop, with the VMs made by a zygote, or one by one where there is none.
+// The driver thread of kvm_driver.h: VmLoop, with the VMs made by a zygote, or one by one where there is
+// none.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// One cheshire-vmm process, seen from the driver's thread: what VmProcess says, the orders and reports on its control
-// socket (vmm_messages/control_message.h), and what it uses.
+// One cheshire-vmm process, seen from the driver's thread: what VmProcess says, the orders and reports on
+// its control socket (vmm_messages/control_message.h), and what it uses.
 #pragma once
 
 #include <functional>
@@ -32,8 +32,9 @@ struct VmmProgram {
 
 class KvmVm final : public VmProcess {
  public:
-  // With `run`, the order to run lies in its socket before it lives: no round trip. `program` and the calling thread
-  // must outlive the VM (child_process.h). nullptr for the zygote: the program is executed, which takes longer.
+  // With `run`, the order to run lies in its socket before it lives: no round trip. `program` and the
+  // calling thread must outlive the VM (child_process.h). nullptr for the zygote: the program is executed,
+  // which takes longer.
   static Result<std::unique_ptr<VmProcess>> start(const BootOrder& order, const VmmProgram& program,
                                                   ZygoteLink* zygote, bool run);
 

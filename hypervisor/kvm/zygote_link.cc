@@ -41,13 +41,14 @@ Result<ZygoteLink> ZygoteLink::start(const VmmProgram& program) {
 Result<ChildProcess> ZygoteLink::spawn(std::span<const std::string> arguments, int control) {
   Result<ChildPipes> pipes = ChildPipes::create();
   if (!pipes) return pipes.error();
-  if (Result<void> asked = ask(arguments, pipes.value(), control); !asked) return asked.error();
-  const Result<int32_t> pid = await_pid();
+  if (Result<void> asked = send_request(arguments, pipes.value(), control); !asked) return asked.error();
+  const Result<int32_t> pid = receive_pid();
   if (!pid) return pid.error();
   return ChildProcess::adopt(pid.value(), std::move(pipes).value());
 }
 
-Result<void> ZygoteLink::ask(std::span<const std::string> arguments, const ChildPipes& pipes, int control) {
+Result<void> ZygoteLink::send_request(std::span<const std::string> arguments, const ChildPipes& pipes,
+                                      int control) {
   std::string words;
   for (const std::string& argument : arguments) words.append(argument).push_back('\0');
   if (words.size() > kZygoteArgumentsMax) {
@@ -72,7 +73,7 @@ Result<void> ZygoteLink::ask(std::span<const std::string> arguments, const Child
   return {};
 }
 
-Result<int32_t> ZygoteLink::await_pid() {
+Result<int32_t> ZygoteLink::receive_pid() {
   pollfd answered{.fd = socket_.get(), .events = POLLIN, .revents = 0};
   if (::poll(&answered, 1, kAnswerMaxMs) != 1) {
     return Error{ErrorCode::kUnavailable, "zygote: no answer within a second"};

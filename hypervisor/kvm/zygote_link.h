@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The driver's end of the zygote, a VMM that forks another whenever it is asked (vmm_messages/zygote_message.h). The
-// driver's thread only, which must outlive the VMMs: they die with it.
+// The driver's end of the zygote, a VMM that forks another whenever it is asked
+// (vmm_messages/zygote_message.h). The driver's thread only, which must outlive the VMMs: they die with it.
 #pragma once
 
 #include <span>
@@ -26,9 +26,9 @@ class ZygoteLink {
  private:
   ZygoteLink(UniqueFd socket, ChildProcess process)
       : socket_(std::move(socket)), process_(std::move(process)) {}
-  [[nodiscard]] Result<void> ask(std::span<const std::string> arguments, const ChildPipes& pipes,
-                                 int control);
-  [[nodiscard]] Result<int32_t> await_pid();
+  [[nodiscard]] Result<void> send_request(std::span<const std::string> arguments, const ChildPipes& pipes,
+                                          int control);
+  [[nodiscard]] Result<int32_t> receive_pid();
 
   UniqueFd socket_;
   ChildProcess process_;

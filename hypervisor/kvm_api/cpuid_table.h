@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The CPUID leaves that KVM offers, and the form in which the kernel takes and gives them. The driver asks once for
-// all its VMs, a VMM by hand for itself. Any thread.
+// The CPUID leaves that KVM offers, and the form in which the kernel takes and gives them. The driver asks
+// once for all its VMs, a VMM by hand for itself. Any thread.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@ namespace cheshire {
 
 inline constexpr size_t kCpuidEntriesMax = 256;
 
-// kvm_cpuid2 with its entries in one piece, as the kernel wants them. C++ has no words for an array without a length
-// inside of another struct.
+// kvm_cpuid2 with its entries in one piece, as the kernel wants them. C++ has no words for an array without
+// a length inside of another struct.
 struct CpuidTable {
   uint32_t count = 0;
   uint32_t padding = 0;

@@ -4,8 +4,8 @@
 // <linux/kvm.h> as C++ may use it. With this libc's headers __DECLARE_FLEX_ARRAY puts an empty struct, one
 // byte in C++, before each flexible array: sizes and with them the ioctl numbers come out wrong (EINVAL).
 //
-// This folder holds what the driver and the VMM both need of the bare KVM API: no policy, no state, no log. Any
-// thread of either process.
+// This folder holds what the driver and the VMM both need of the bare KVM API: no policy, no state, no log.
+// Any thread of either process.
 #pragma once
 
 #include <linux/stddef.h>

@@ -63,7 +63,7 @@ void reset_signals() {
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &nothing_blocked, nullptr, sizeof nothing_blocked);
 }
 
-// First out of the way of the numbers that are wanted, then down to them.
+// Moves each descriptor out of the way of the numbers that are wanted, then all down to them.
 void arrange_descriptors(ChildSetup& setup) {
   const unsigned count = setup.descriptor_count;
   for (unsigned i = 0; i < count; ++i) {

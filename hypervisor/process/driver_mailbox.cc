@@ -72,21 +72,21 @@ std::deque<DriverOrder> DriverMailbox::take_orders() {
   return std::exchange(orders_, {});
 }
 
-void DriverMailbox::done(InstanceId id) {
+void DriverMailbox::finish_order(InstanceId id) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(id);
   if (entry == entries_.end() || --entry->second.queued != 0) return;
-  if (!entry->second.admitted) entries_.erase(entry);  // nothing came of it, or it is over
+  if (!entry->second.has_vm) entries_.erase(entry);  // nothing came of it, or it is over
 }
 
-void DriverMailbox::tell(DriverEvent event) {
+void DriverMailbox::post_event(DriverEvent event) {
   const std::lock_guard lock(mutex_);
   events_.push_back(std::move(event));
 }
 
-void DriverMailbox::admit(InstanceId id, int link) {
+void DriverMailbox::add_instance(InstanceId id, int link) {
   const std::lock_guard lock(mutex_);
-  entries_[id].admitted = true;
+  entries_[id].has_vm = true;
   entries_[id].link = link;
 }
 
@@ -103,17 +103,17 @@ uint64_t DriverMailbox::usage_asked_ns() const {
   return usage_asked_ns_;
 }
 
-void DriverMailbox::forget(InstanceId id) {
+void DriverMailbox::remove_instance(InstanceId id) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(id);
   if (entry == entries_.end()) return;
-  entry->second.admitted = false;
+  entry->second.has_vm = false;
   entry->second.link = -1;
   entry->second.usage.reset();
   if (entry->second.queued == 0) entries_.erase(entry);
 }
 
-void DriverMailbox::describe(std::string text) {
+void DriverMailbox::set_description(std::string text) {
   const std::lock_guard lock(mutex_);
   description_ = std::move(text);
 }

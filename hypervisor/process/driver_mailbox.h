@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What the control thread and a driver's thread share; all of it behind one mutex that nobody holds for more
-// than a few moves. Bounded by the contract: the control plane has a few orders under way per slot at the
-// most, and an instance makes a few events.
+// What the control thread and a driver's thread share; all of it behind one mutex that nobody holds for
+// more than a few moves. Bounded by the contract: the control plane has a few orders under way per slot at
+// the most, and an instance makes a few events.
 //
 // An order to run or to pause need not wait for the driver's thread: where the instance has a link (a
 // descriptor that takes orders), it is sent from the control thread at once. Only if nothing for that
@@ -54,20 +54,21 @@ class DriverMailbox {
   // driver's thread
   [[nodiscard]] int wake_fd() const { return wake_.get(); }
   [[nodiscard]] std::deque<DriverOrder> take_orders();
-  // After an order was obeyed, whatever came of it.
-  void done(InstanceId id);
-  void tell(DriverEvent event);
-  // It runs, until forget(). `link` takes orders from the control thread; -1: there is none.
-  void admit(InstanceId id, int link);
+  // Called for each order once it was carried out, whatever came of it.
+  void finish_order(InstanceId id);
+  void post_event(DriverEvent event);
+  // The instance has a VM until remove_instance(). `link` takes orders from the control thread; -1: there
+  // is none.
+  void add_instance(InstanceId id, int link);
   void set_usage(InstanceId id, const VmUsage& usage);
   // When the control thread last asked for any usage; 0: never.
   [[nodiscard]] uint64_t usage_asked_ns() const;
-  void forget(InstanceId id);
-  void describe(std::string text);
+  void remove_instance(InstanceId id);
+  void set_description(std::string text);
 
  private:
   struct Entry {
-    bool admitted = false;
+    bool has_vm = false;
     int link = -1;
     unsigned queued = 0;  // orders posted and not yet done
     std::optional<VmUsage> usage;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// A Driver whose VMs are processes that a VmLoop on a thread of its own makes and watches. KvmDriver and QemuDriver
-// derive and say what they are.
+// A Driver whose VMs are processes that a VmLoop on a thread of its own makes and watches. KvmDriver and
+// QemuDriver derive and say what they are.
 //
 //   control thread                        driver thread (one for all VMs of a driver)
 //   every order ── mailbox, eventfd ────► VmLoop: epoll: spawn, control sockets, consoles, exits, deadlines
@@ -40,7 +40,7 @@ class ProcessDriver : public Driver {
 
  protected:
   explicit ProcessDriver(std::unique_ptr<DriverMailbox> mailbox) : mailbox_(std::move(mailbox)) {}
-  // Once, before anything else is called. `loop` was made for our mailbox.
+  // Is called once, before anything else. `loop` was made for our mailbox.
   [[nodiscard]] Result<void> start_thread(std::unique_ptr<VmLoop> loop);
   [[nodiscard]] DriverMailbox& mailbox() { return *mailbox_; }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// When a driver's thread is to measure what its VMs use: only while somebody asks for it, and seldomer the more VMs
-// there are. A measurement costs some 60 us: with 500 VMs that is 3 % of a core. Driver thread only.
+// When a driver's thread is to measure what its VMs use: only while somebody asks for it, and seldomer the
+// more VMs there are. A measurement costs some 60 us: with 500 VMs that is 3 % of a core. Driver thread
+// only.
 #pragma once
 
 #include <cstddef>

@@ -48,7 +48,7 @@ VmLoop::VmLoop(VmLoopOptions options, DriverMailbox& mailbox, UniqueFd epoll)
 
 void VmLoop::run() {
   pthread_setname_np(pthread_self(), (options_.name + "-driver").c_str());
-  settle_on_cpus();
+  set_cpu_affinity();
   on_begin();
   while (!shutting_down_ || has_vms()) {
     wait_for_events();
@@ -58,7 +58,7 @@ void VmLoop::run() {
   }
 }
 
-void VmLoop::settle_on_cpus() const {
+void VmLoop::set_cpu_affinity() const {
   if (options_.cpus.empty()) return;
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -100,8 +100,8 @@ void VmLoop::on_ready(uint64_t key, uint64_t now_ns) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   }
   if (listed == vms_.end()) return;
-  for (const DriverEventKind kind : vm->take_reported()) tell(kind, vm->id(), {});
-  if (vm->exit_reason()) forget(serial);
+  for (const DriverEventKind kind : vm->take_reported()) post_event(kind, vm->id(), {});
+  if (vm->exit_reason()) remove(serial);
 }
 
 void VmLoop::take_orders(uint64_t now_ns) {
@@ -109,14 +109,14 @@ void VmLoop::take_orders(uint64_t now_ns) {
     if (auto* to_start = std::get_if<StartOrder>(&order)) {
       const InstanceId id = to_start->boot.id;
       if (shutting_down_) {
-        tell_exit(id, "stopped");
+        post_exit(id, "stopped");
       } else {
         start(std::move(*to_start), now_ns);
       }
-      mailbox_.done(id);
+      mailbox_.finish_order(id);
     } else if (const auto* to_act = std::get_if<InstanceOrder>(&order)) {
-      act(*to_act, now_ns);
-      mailbox_.done(to_act->id);
+      carry_out(*to_act, now_ns);
+      mailbox_.finish_order(to_act->id);
     } else {
       shutting_down_ = true;
       for (const auto& [serial, vm] : vms_) vm->kill();
@@ -125,9 +125,9 @@ void VmLoop::take_orders(uint64_t now_ns) {
   }
 }
 
-void VmLoop::act(const InstanceOrder& order, uint64_t now_ns) {
+void VmLoop::carry_out(const InstanceOrder& order, uint64_t now_ns) {
   const auto serial = serial_of_.find(order.id);
-  if (serial == serial_of_.end()) return act_without_vm(order);
+  if (serial == serial_of_.end()) return carry_out_without_vm(order);
   VmProcess& vm = *vms_.at(serial->second);
   switch (order.act) {
     case InstanceAct::kRun:
@@ -149,20 +149,20 @@ void VmLoop::on_time(uint64_t now_ns) {
 
 void VmLoop::add(InstanceId id, uint64_t began_ns, Result<std::unique_ptr<VmProcess>> vm) {
   CHECK(!serial_of_.contains(id));
-  if (!vm) return tell_exit(id, "could not start " + options_.program_title + ": " + vm.error().what);
+  if (!vm) return post_exit(id, "could not start " + options_.program_title + ": " + vm.error().what);
   const Serial serial = next_serial();
   // A VM that cannot be watched ends here, with its handle.
   if (!watch(serial, *vm.value())) {
-    return tell_exit(
+    return post_exit(
         id, "could not watch " + options_.program_title + ": epoll: " + std::string(std::strerror(errno)));
   }
-  mailbox_.tell({.kind = DriverEventKind::kSpawned,
-                 .id = id,
-                 .time_ns = monotonic_ns(),
-                 .began_ns = began_ns,
-                 .pid = vm.value()->pid(),
-                 .reason = {}});
-  mailbox_.admit(id, vm.value()->order_link());
+  mailbox_.post_event({.kind = DriverEventKind::kSpawned,
+                       .id = id,
+                       .time_ns = monotonic_ns(),
+                       .began_ns = began_ns,
+                       .pid = vm.value()->pid(),
+                       .reason = {}});
+  mailbox_.add_instance(id, vm.value()->order_link());
   serial_of_[id] = serial;
   vms_[serial] = std::move(vm).value();
 }
@@ -173,27 +173,27 @@ bool VmLoop::watch(Serial serial, const VmProcess& vm) {
   });
 }
 
-void VmLoop::forget(Serial serial) {
+void VmLoop::remove(Serial serial) {
   const auto entry = vms_.find(serial);
   const InstanceId id = entry->second->id();
-  mailbox_.forget(id);  // before its descriptors are closed: the control thread sends to the link
+  mailbox_.remove_instance(id);  // before its descriptors are closed: the control thread sends to the link
   const std::unique_ptr<VmProcess> vm = std::move(entry->second);
   vms_.erase(entry);
   serial_of_.erase(id);
-  tell_exit(id, *vm->exit_reason());
+  post_exit(id, *vm->exit_reason());
 }
 
-void VmLoop::tell_exit(InstanceId id, std::string reason) {
-  tell(DriverEventKind::kExited, id, std::move(reason));
+void VmLoop::post_exit(InstanceId id, std::string reason) {
+  post_event(DriverEventKind::kExited, id, std::move(reason));
 }
 
-void VmLoop::tell(DriverEventKind kind, InstanceId id, std::string reason) {
-  mailbox_.tell({.kind = kind,
-                 .id = id,
-                 .time_ns = monotonic_ns(),
-                 .began_ns = 0,
-                 .pid = 0,
-                 .reason = std::move(reason)});
+void VmLoop::post_event(DriverEventKind kind, InstanceId id, std::string reason) {
+  mailbox_.post_event({.kind = kind,
+                       .id = id,
+                       .time_ns = monotonic_ns(),
+                       .began_ns = 0,
+                       .pid = 0,
+                       .reason = std::move(reason)});
 }
 
 }  // namespace cheshire

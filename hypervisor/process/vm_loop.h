@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The thread of a driver: waits for orders, for what the VMs' descriptors bring and for deadlines, and tells events.
-// What all kinds of VM have in common is here; KvmLoop and QemuLoop say how a VM is made, and what else there is to do
-// in a turn. Everything belongs to the thread that calls run(), once it has called it.
+// The thread of a driver: waits for orders, for what the VMs' descriptors bring and for deadlines, and
+// tells events. What all kinds of VM have in common is here; KvmLoop and QemuLoop say how a VM is made, and
+// what else there is to do in a turn. Everything belongs to the thread that calls run(), once it has called
+// it.
 //
 //   a turn:  wait (epoll)  →  what descriptors brought  →  orders  →  deadlines and usage  →  on_turn()
 //
@@ -24,7 +25,7 @@
 
 namespace cheshire {
 
-// Of every driver that runs VMs as processes.
+// What every driver that runs VMs as processes chooses.
 struct VmLoopOptions {
   std::string name;            // "kvm": the thread is "kvm-driver"
   std::string program_title;   // "QEMU": what a VM's process is called where one could not be started
@@ -40,7 +41,7 @@ class VmLoop {
 
   // The thread's whole life: returns after a ShutdownOrder, when every VM is gone.
   void run();
-  // For the thread and its errors.
+  // Names the thread, and the driver in errors.
   [[nodiscard]] const std::string& name() const { return options_.name; }
 
  protected:
@@ -53,13 +54,13 @@ class VmLoop {
   VmLoop(VmLoopOptions options, DriverMailbox& mailbox, UniqueFd epoll);
 
   // What the kind of VM adds. Makes the VM of an order, or keeps the order for later; comes out as add() or
-  // tell_exit(), once.
+  // post_exit(), once.
   virtual void start(StartOrder order, uint64_t now_ns) = 0;
-  // Before the first turn and at the end of each.
+  // Called before the first turn, and at the end of each.
   virtual void on_begin() {}
   virtual void on_turn() {}
   // An order for an instance without a VM, which may wait to be started.
-  virtual void act_without_vm(const InstanceOrder&) {}
+  virtual void carry_out_without_vm(const InstanceOrder&) {}
   // No order comes after this one; every VM was killed.
   virtual void on_shutdown() {}
   // A VM that is watched and is nobody's instance, and the deadline that goes with it.
@@ -67,27 +68,27 @@ class VmLoop {
   [[nodiscard]] virtual bool has_unlisted() const { return false; }
   [[nodiscard]] virtual uint64_t unlisted_due_ns() const { return VmProcess::kNever; }
 
-  // The VM of an order, turned to at `began_ns`: it is watched and kSpawned is told. Where there is none, or it cannot
-  // be watched, kExited is told.
+  // The VM of an order, turned to at `began_ns`: it is watched and kSpawned is told. Where there is none,
+  // or it cannot be watched, kExited is told.
   void add(InstanceId id, uint64_t began_ns, Result<std::unique_ptr<VmProcess>> vm);
-  // False: errno says why.
+  // Puts the VM's descriptors on epoll. False: errno says why.
   [[nodiscard]] bool watch(Serial serial, const VmProcess& vm);
   [[nodiscard]] Serial next_serial() { return ++last_serial_; }
-  void tell_exit(InstanceId id, std::string reason);
+  void post_exit(InstanceId id, std::string reason);
   [[nodiscard]] bool is_shutting_down() const { return shutting_down_; }
   [[nodiscard]] DriverMailbox& mailbox() { return mailbox_; }
 
  private:
-  void settle_on_cpus() const;
+  void set_cpu_affinity() const;
   [[nodiscard]] bool has_vms() const;
   void wait_for_events();
   [[nodiscard]] int wait_ms(uint64_t now_ns) const;
   void on_ready(uint64_t key, uint64_t now_ns);
   void take_orders(uint64_t now_ns);
-  void act(const InstanceOrder& order, uint64_t now_ns);
+  void carry_out(const InstanceOrder& order, uint64_t now_ns);
   void on_time(uint64_t now_ns);
-  void forget(Serial serial);
-  void tell(DriverEventKind kind, InstanceId id, std::string reason);
+  void remove(Serial serial);
+  void post_event(DriverEventKind kind, InstanceId id, std::string reason);
 
   const VmLoopOptions options_;
   DriverMailbox& mailbox_;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The process of one VM, whatever runs in it: its descriptors, its console and complaints, and its end. What is said
-// over its control socket, and how its end is explained, is a matter of the kind of VM: KvmVm and QemuVm derive.
+// The process of one VM, whatever runs in it: its descriptors, its console and complaints, and its end.
+// What is said over its control socket, and how its end is explained, is a matter of the kind of VM: KvmVm
+// and QemuVm derive.
 //
-// Belongs to the driver's thread (vm_loop.h), which calls on_ready() when a descriptor has something and on_time()
-// when due_ns() is past. Never blocks. How much is read in one turn is bounded, since the process is not trusted.
+// Belongs to the driver's thread (vm_loop.h), which calls on_ready() when a descriptor has something and
+// on_time() when due_ns() is past. Never blocks. How much is read in one turn is bounded, since the process
+// is not trusted.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +51,8 @@ class VmProcess {
 
   // A descriptor that takes orders from the control thread as well (driver_mailbox.h); -1: there is none.
   [[nodiscard]] virtual int order_link() const { return -1; }
-  // What it has used. Reads what is cheap, and may ask the process for the rest, to be had the next time. nullopt:
-  // not known yet.
+  // What it has used. Reads what is cheap, and may ask the process for the rest, to be had the next time.
+  // nullopt: not known yet.
   [[nodiscard]] virtual std::optional<VmUsage> measure_usage() = 0;
   // kPrepared and kPaused as the process reported them, oldest first; each is returned once.
   [[nodiscard]] std::deque<DriverEventKind> take_reported() { return std::exchange(reported_, {}); }
@@ -60,8 +62,8 @@ class VmProcess {
  protected:
   VmProcess(const BootOrder& order, ChildProcess child);
 
-  // The control socket: its descriptor, what to do when it is readable (false once the other end is closed), and the
-  // order to end (false if it could not be given, then the process is killed at once).
+  // The control socket: its descriptor, what to do when it is readable (false once the other end is
+  // closed), and the order to end (false if it could not be given, then the process is killed at once).
   [[nodiscard]] virtual int control_fd() const = 0;
   [[nodiscard]] virtual bool read_control() = 0;
   [[nodiscard]] virtual bool ask_to_end() = 0;
@@ -71,7 +73,8 @@ class VmProcess {
   void report_event(DriverEventKind kind) { reported_.push_back(kind); }
   // Non-empty lines of its standard error, in one.
   [[nodiscard]] std::string complaints() const { return stderr_.text(); }
-  // A guest that ends itself says why, if anywhere, on its console: the reason with that line, if there is one.
+  // A guest that ends itself says why, if anywhere, on its console: the reason with that line, if there is
+  // one.
   [[nodiscard]] std::string with_last_console_line(std::string reason) const;
 
  private:

@@ -19,7 +19,7 @@ KvmProbe::KvmProbe(const BootOrder& image, const std::string& program, uint64_t 
   }
   vm_ = std::move(vm).value();
   const auto on_reply = [this](const QmpClient::Json* value, std::string_view) {
-    let_go_ = value != nullptr;
+    guest_runs_ = value != nullptr;
   };
   (void)vm_->qmp().execute("cont", on_reply);  // waits in the socket until QEMU is ready for it
 }
@@ -33,19 +33,19 @@ uint64_t KvmProbe::due_ns() const {
 void KvmProbe::on_turn(uint64_t now_ns) {
   if (vm_ == nullptr) return;
   if (vm_->exit_reason()) {
-    conclude({false, vm_->words()});
+    set_verdict({false, vm_->words()});
     vm_.reset();
     return;
   }
-  if (let_go_ && !alive_since_ns_) alive_since_ns_ = now_ns;
+  if (guest_runs_ && !alive_since_ns_) alive_since_ns_ = now_ns;
   if (alive_since_ns_ && now_ns - *alive_since_ns_ >= kAliveNs) {
-    conclude({true, {}});
+    set_verdict({true, {}});
   } else if (now_ns - begin_ns_ >= kTimeMaxNs) {
-    conclude({false, "no answer within 3 s"});
+    set_verdict({false, "no answer within 3 s"});
   }
 }
 
-void KvmProbe::conclude(KvmVerdict verdict) {
+void KvmProbe::set_verdict(KvmVerdict verdict) {
   if (verdict_) return;
   verdict_ = std::move(verdict);
   vm_->kill();  // gone already, or to be reaped in a later turn

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Does KVM work here? That /dev/kvm exists does not say so: QEMU may fail to set a register, or the guest may
-// meet an instruction that KVM cannot run. So the image is booted once under KVM, paused, with a network
-// device that is connected to nothing; then it is let go, and KVM works if the guest is still alive after a
-// while. Driver thread only.
+// Does KVM work here? That /dev/kvm exists does not say so: QEMU may fail to set a register, or the guest
+// may meet an instruction that KVM cannot run. So the image is booted once under KVM, paused, with a
+// network device that is connected to nothing; then it is let go, and KVM works if the guest is still alive
+// after a while. Driver thread only.
 #pragma once
 
 #include <cstdint>
@@ -39,10 +39,10 @@ class KvmProbe {
   [[nodiscard]] const std::optional<KvmVerdict>& verdict() const { return verdict_; }
 
  private:
-  void conclude(KvmVerdict verdict);
+  void set_verdict(KvmVerdict verdict);
 
   const uint64_t begin_ns_;
-  bool let_go_ = false;
+  bool guest_runs_ = false;
   std::optional<uint64_t> alive_since_ns_;
   std::optional<KvmVerdict> verdict_;
   std::unique_ptr<QemuVm> vm_;

@@ -8,8 +8,8 @@
 // QMP's `cont`, pause() is `stop`; QEMU takes the vhost-user device down with a stop and up again with a
 // cont.
 //
-// The driver thread belongs to no polling core; so that neither it nor its VMs (which inherit its affinity) land on
-// one, give it the CPUs that are not polled.
+// The driver thread belongs to no polling core; so that neither it nor its VMs (which inherit its affinity)
+// land on one, give it the CPUs that are not polled.
 //
 // Accelerator::kAuto tries KVM for real, once (kvm_probe.h), in the background: with QemuOptions::probe at
 // construction, else with the first order that leaves the choice. Orders that leave the choice wait for the
@@ -37,8 +37,8 @@ struct QemuOptions {
 
 class QemuDriver final : public ProcessDriver {
  public:
-  // Takes some 15 ms: QEMU is run once for its version. kNotFound if it is not installed. description() is like
-  // "qemu 7.2.22, accel tcg (kvm does not work here: …)"; what is not known yet is said so.
+  // Takes some 15 ms: QEMU is run once for its version. kNotFound if it is not installed. description() is
+  // like "qemu 7.2.22, accel tcg (kvm does not work here: …)"; what is not known yet is said so.
   static Result<std::unique_ptr<QemuDriver>> create(QemuOptions options);
 
   [[nodiscard]] std::string_view name() const override { return "qemu"; }

@@ -33,7 +33,7 @@ QemuLoop::QemuLoop(QemuOptions options, QemuBinary binary, DriverMailbox& mailbo
     : VmLoop(loop_options(options), mailbox, std::move(epoll)),
       first_probe_(std::move(options.probe)),
       binary_(std::move(binary)) {
-  describe();
+  update_description();
 }
 
 void QemuLoop::on_begin() {
@@ -62,14 +62,14 @@ void QemuLoop::spawn(const StartOrder& order, QemuAccelerator accelerator) {
   add(order.boot.id, began_ns, std::unique_ptr<VmProcess>(std::move(vm).value()));
 }
 
-void QemuLoop::act_without_vm(const InstanceOrder& order) {
+void QemuLoop::carry_out_without_vm(const InstanceOrder& order) {
   const auto waiting = std::find_if(waiting_.begin(), waiting_.end(),
                                     [&](const StartOrder& o) { return o.boot.id == order.id; });
   if (waiting == waiting_.end()) return;
   if (order.act == InstanceAct::kRun) waiting->run = true;
   if (order.act != InstanceAct::kStop) return;
   waiting_.erase(waiting);
-  tell_exit(order.id, "stopped");
+  post_exit(order.id, "stopped");
 }
 
 void QemuLoop::on_shutdown() {
@@ -90,7 +90,7 @@ void QemuLoop::start_probe(const BootOrder& image, uint64_t now_ns) {
   probe_serial_ = next_serial();
   // Unwatched, it would be judged by its deadline.
   if (probe_->vm() != nullptr) (void)watch(probe_serial_, *probe_->vm());
-  describe();
+  update_description();
 }
 
 void QemuLoop::on_turn() {
@@ -99,18 +99,18 @@ void QemuLoop::on_turn() {
   probe_->on_turn(now_ns);
   if (is_shutting_down() || verdict_ || !probe_->verdict()) return;
   verdict_ = probe_->verdict();
-  log::info("{}", describe());
+  log::info("{}", update_description());
   for (StartOrder& order : std::exchange(waiting_, {})) start(std::move(order), now_ns);
 }
 
-std::string QemuLoop::describe() {
+std::string QemuLoop::update_description() {
   std::string text = "qemu " + binary_.version + ", accel ";
   if (verdict_) {
     text += verdict_->works ? "kvm" : "tcg (kvm does not work here: " + verdict_->words + ")";
   } else {
     text += probe_ ? "auto (kvm is being tried)" : "auto (kvm was not tried yet)";
   }
-  mailbox().describe(text);
+  mailbox().set_description(text);
   return text;
 }
 

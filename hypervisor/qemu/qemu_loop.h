@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The driver thread of qemu_driver.h: VmLoop, with VMs that are QEMUs, and the question whether KVM works, for which
-// orders that leave the accelerator open have to wait.
+// The driver thread of qemu_driver.h: VmLoop, with VMs that are QEMUs, and the question whether KVM works,
+// for which orders that leave the accelerator open have to wait.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ class QemuLoop final : public VmLoop {
   void on_begin() override;
   void on_turn() override;
   void start(StartOrder order, uint64_t now_ns) override;
-  void act_without_vm(const InstanceOrder& order) override;
+  void carry_out_without_vm(const InstanceOrder& order) override;
   void on_shutdown() override;
   // The probe's VM is watched as any other, and is nobody's instance.
   [[nodiscard]] VmProcess* find_unlisted(Serial serial) const override;
@@ -40,7 +40,7 @@ class QemuLoop final : public VmLoop {
   void spawn(const StartOrder& order, QemuAccelerator accelerator);
   void start_probe(const BootOrder& image, uint64_t now_ns);
   // Tells the mailbox what is known about the accelerator; returns the text too.
-  std::string describe();
+  std::string update_description();
 
   const std::optional<BootOrder> first_probe_;
   const QemuBinary binary_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// One QEMU process, seen from the driver's thread: what VmProcess says, its QMP connection, which is its control
-// socket, and what QMP told about the guest's end.
+// One QEMU process, seen from the driver's thread: what VmProcess says, its QMP connection, which is its
+// control socket, and what QMP told about the guest's end.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// Counts why the vCPU left the guest, and notes when it was in the kernel for the first few exits after each
-// order to run: a start is over by then, and afterwards the log costs one compare.
+// Counts why the vCPU left the guest, and notes when it was in the kernel for the first few exits after
+// each order to run: a start is over by then, and afterwards the log costs one compare.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ namespace cheshire {
 class ExitLog {
  public:
   void count(VmExit exit) { ++exits_[static_cast<size_t>(exit)]; }
-  void reach(VmmStage stage) {
+  void note(VmmStage stage) {
     uint64_t& at = stages_ns_[static_cast<size_t>(stage)];
     if (at == 0) at = monotonic_ns();
   }

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // COM1, as much of a 16550 as guests that only print ask for: what they write goes out line by line. No
-// input, no interrupts. A guest may write for ever: a line has a bound, and an output that nobody reads drops
-// lines.
+// input, no interrupts. A guest may write for ever: a line has a bound, and an output that nobody reads
+// drops lines.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ class SerialPort {
   // `reg` is 0 to 7.
   void write(unsigned reg, uint8_t value);
   [[nodiscard]] uint8_t read(unsigned reg) const;
-  // The unfinished line, at the end of the guest.
+  // Writes the line that the guest has begun and not ended; for the end of the guest.
   void flush();
   [[nodiscard]] uint64_t lines_dropped() const { return lines_dropped_; }
 

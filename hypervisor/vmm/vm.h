@@ -46,11 +46,11 @@ class Vm {
   [[nodiscard]] Result<void> bind_doorbell(int event, uint64_t address, uint32_t queue);
   // `event` raises the line; with kSplit, where route() says.
   [[nodiscard]] Result<void> bind_line(int event, uint32_t line);
-  // nullopt: nowhere.
+  // Sends what raises the line to `message`; nullopt: to nobody.
   [[nodiscard]] Result<void> route(uint32_t line, const std::optional<MsiMessage>& message);
 
-  // Writes to these registers need no answer: KVM keeps them, without an exit each, until the next one. Where
-  // it cannot, they come one by one.
+  // Writes to these registers need no answer: KVM keeps them, without an exit each, until the next one.
+  // Where it cannot, they come one by one.
   void collect_writes(uint64_t address, uint32_t size_bytes);
   // Calls on_write(address, width_bytes, value) for what was kept, in order. Before any other exit is
   // handled.
@@ -68,7 +68,7 @@ class Vm {
 
   // The shared page with the kernel; valid after add_vcpu().
   [[nodiscard]] kvm_run& exit() { return *run_; }
-  // False: look at errno. EINTR is a signal, or exit().immediate_exit.
+  // Runs the guest until it exits. False: errno says why; EINTR is a signal, or exit().immediate_exit.
   [[nodiscard]] bool run();
   // From now on every instruction ends with KVM_EXIT_DEBUG; for tools that count them.
   [[nodiscard]] Result<void> single_step();

@@ -50,7 +50,7 @@ Vmm::Vmm(VmmOptions options)
       control_(options_.control_fd),
       kvm_(options_.kvm_fd),
       serial_(STDOUT_FILENO) {
-  log_.reach(VmmStage::kMain);
+  log_.note(VmmStage::kMain);
 }
 
 // The boot order. The data plane answers while the rest is being made.
@@ -60,7 +60,7 @@ Result<void> Vmm::prepare() {
   if (!memory) return memory.error();
   memory_.emplace(std::move(memory).value());
   device_.emplace(options_.mac, memory_->size_bytes());
-  log_.reach(VmmStage::kMemory);
+  log_.note(VmmStage::kMemory);
   if (!options_.vhost_socket.empty()) {
     network_.emplace(VhostLinks{.socket_path = options_.vhost_socket,
                                 .mtu_bytes = options_.mtu_bytes,
@@ -70,10 +70,10 @@ Result<void> Vmm::prepare() {
     if (!network_->connect()) return Error{ErrorCode::kUnavailable, network_->broken()};
   }
   if (Result<void> loaded = load_image(); !loaded) return loaded;
-  log_.reach(VmmStage::kImage);
+  log_.note(VmmStage::kImage);
   if (Result<void> made = make_vm(); !made) return made;
   if (Result<void> connected = connect_network(); !connected) return connected;
-  log_.reach(VmmStage::kPrepared);
+  log_.note(VmmStage::kPrepared);
   return {};
 }
 
@@ -104,7 +104,7 @@ Result<void> Vmm::make_vm() {
   auto vm = Vm::create(kvm_.get(), *memory_, full_chips_ ? InterruptChips::kFull : InterruptChips::kSplit);
   if (!vm) return vm.error();
   vm_.emplace(std::move(vm).value());
-  log_.reach(VmmStage::kVm);
+  log_.note(VmmStage::kVm);
   if (network_) (void)network_->advance();  // asks the next question; a failure is told by connect_network()
   const auto cpuid =
       options_.cpuid_fd >= 0 ? cpuid_from_file(options_.cpuid_fd) : supported_cpuid(kvm_.get());
@@ -112,7 +112,7 @@ Result<void> Vmm::make_vm() {
   if (Result<void> added = vm_->add_vcpu(kvm_.get(), cpuid.value()); !added) return added;
   if (Result<void> set = vm_->set_entry(image_.entry_kind, image_.entry, command_line_bytes_); !set)
     return set;
-  log_.reach(VmmStage::kVcpu);
+  log_.note(VmmStage::kVcpu);
   if (network_) (void)network_->advance();
   for (const RegisterRange& range : kVirtioStoringRegisters) {
     vm_->collect_writes(kNetDeviceAddress + range.offset, range.size_bytes);
@@ -126,17 +126,18 @@ Result<void> Vmm::make_vm() {
   return {};
 }
 
-// With an order to run in the socket already, what the guest is offered must be known, and no more: the rest
-// is obeyed in order anyway, while the guest boots. Without one, a shell is a shell when all is acknowledged.
+// With an order to run in the socket already, what the guest is offered must be known, and no more: the
+// rest is obeyed in order anyway, while the guest boots. Without one, a shell is a shell when all is
+// acknowledged.
 Result<void> Vmm::connect_network() {
   if (!network_) return {};
   pollfd order{.fd = control_.get(), .events = POLLIN, .revents = 0};
-  const bool hurry = !control_.valid() || ::poll(&order, 1, 0) == 1;
-  const bool connected =
-      hurry ? network_->wait_for_features(kNetworkWaitMs) : network_->wait_until_prepared(kNetworkWaitMs);
+  const bool runs_at_once = !control_.valid() || ::poll(&order, 1, 0) == 1;
+  const bool connected = runs_at_once ? network_->wait_for_features(kNetworkWaitMs)
+                                      : network_->wait_until_prepared(kNetworkWaitMs);
   if (!connected) return Error{ErrorCode::kUnavailable, network_->broken()};
   device_->offer(network_->features(), options_.mtu_bytes);
-  log_.reach(VmmStage::kVhost);
+  log_.note(VmmStage::kVhost);
   return {};
 }
 
@@ -145,10 +146,10 @@ void Vmm::run() {
   if (control_.valid()) {
     raise_signal_when_readable(control_.get());
   } else {
-    change(VcpuOrder::kRun);
+    change_state(VcpuOrder::kRun);
   }
   if (network_) raise_signal_when_readable(network_->fd());
-  take_orders();
+  read_orders();
   if (state_ == VcpuState::kPrepared) report(VmmReportKind::kPrepared);
   while (state_ != VcpuState::kFinished) {
     if (state_ == VcpuState::kRunning) {
@@ -172,7 +173,7 @@ void Vmm::run_guest() {
   // Cleared before the channels are read: what comes after that sets it again.
   vm_->exit().immediate_exit = 0;
   log_.count(VmExit::kInterrupted);
-  take_orders();
+  read_orders();
   read_network();
 }
 
@@ -180,11 +181,11 @@ void Vmm::wait_for_orders() {
   std::array<pollfd, 2> watched = {
       {{control_.get(), POLLIN, 0}, {network_ ? network_->fd() : -1, POLLIN, 0}}};
   (void)::poll(watched.data(), watched.size(), -1);
-  take_orders();
+  read_orders();
   read_network();
 }
 
-void Vmm::take_orders() {
+void Vmm::read_orders() {
   while (control_.valid() && state_ != VcpuState::kFinished) {
     VmmOrder order{};
     const ssize_t size = ::recv(control_.get(), &order, sizeof order, MSG_DONTWAIT);
@@ -194,18 +195,18 @@ void Vmm::take_orders() {
     if (size != sizeof order || order.magic != kVmmOrderMagic) {
       return finish("the driver sent what is no order");
     }
-    obey(order.kind);
+    carry_out(order.kind);
   }
 }
 
-void Vmm::obey(VmmOrderKind kind) {
+void Vmm::carry_out(VmmOrderKind kind) {
   switch (kind) {
     case VmmOrderKind::kRun:
-      return change(VcpuOrder::kRun);
+      return change_state(VcpuOrder::kRun);
     case VmmOrderKind::kPause:
-      return change(VcpuOrder::kPause);
+      return change_state(VcpuOrder::kPause);
     case VmmOrderKind::kStop:
-      return change(VcpuOrder::kStop);
+      return change_state(VcpuOrder::kStop);
     case VmmOrderKind::kUsage:
       return report(VmmReportKind::kUsage);
     case VmmOrderKind::kTrace:
@@ -214,13 +215,13 @@ void Vmm::obey(VmmOrderKind kind) {
   finish("the driver sent an unknown order");
 }
 
-void Vmm::change(VcpuOrder order) {
+void Vmm::change_state(VcpuOrder order) {
   const VcpuState before = state_;
   state_ = next_state(before, order);
   if (state_ == before) return;
   if (state_ == VcpuState::kFinished) return finish("stopped");
   if (state_ == VcpuState::kPaused) return report(VmmReportKind::kPaused);
-  log_.reach(VmmStage::kRun);
+  log_.note(VmmStage::kRun);
   log_.restart();
 }
 
@@ -249,7 +250,7 @@ void Vmm::report_trace() {
   (void)::send(control_.get(), &trace, sizeof trace, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-void Vmm::tell_exit(const std::string& reason) {
+void Vmm::report_exit(const std::string& reason) {
   if (!control_.valid()) {
     std::fprintf(stderr, "%s: %s\n", options_.name.c_str(), reason.c_str());
     return;

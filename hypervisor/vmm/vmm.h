@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// The VMM of one VM: one process, one thread, which is the vCPU's. This folder is that process and nothing else: the
-// machine that a guest sees (machine.h, docs/machine_model.md), its network device and the connection behind it, the
-// boot, the sandbox. Nobody in the daemon calls it; orders and reports go by vmm_messages/.
+// The VMM of one VM: one process, one thread, which is the vCPU's. This folder is that process and nothing
+// else: the machine that a guest sees (machine.h, docs/machine_model.md), its network device and the
+// connection behind it, the boot, the sandbox. Nobody in the daemon calls it; orders and reports go by
+// vmm_messages/.
 //
 // It is in one of three places: in the kernel running the guest (KVM_RUN), handling an exit, or asleep in
 // poll. What comes from outside meanwhile (an order of the driver's, an answer of the data plane's) raises
@@ -41,8 +42,8 @@ class Vmm {
 
   [[nodiscard]] Result<void> prepare();
   void run();
-  // Tells the driver, or standard error where there is none.
-  void tell_exit(const std::string& reason);
+  // Tells the driver why the VM has ended, or standard error where there is no driver.
+  void report_exit(const std::string& reason);
   [[nodiscard]] const std::string& reason() const { return reason_; }
 
  private:
@@ -51,9 +52,9 @@ class Vmm {
   [[nodiscard]] Result<void> load_image();
   [[nodiscard]] Result<void> make_vm();
   [[nodiscard]] Result<void> connect_network();
-  void take_orders();
-  void obey(VmmOrderKind kind);
-  void change(VcpuOrder order);
+  void read_orders();
+  void carry_out(VmmOrderKind kind);
+  void change_state(VcpuOrder order);
   void finish(std::string reason);
   void run_guest();
   void wait_for_orders();
@@ -63,7 +64,7 @@ class Vmm {
 
   // vmm_network.cc: the vhost-user connection while the guest lives
   void read_network();
-  void lose_network(const std::string& why);
+  void schedule_reconnect(const std::string& why);
   void try_to_reconnect();
   void start_rings();
   void stop_rings();

@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kInstructionBytesMax = 15;
 
-bool rang(int event) {
+bool take_ring(int event) {
   uint64_t count = 0;
   return ::read(event, &count, sizeof count) == static_cast<ssize_t>(sizeof count);
 }
@@ -167,11 +167,11 @@ void Vmm::idle(uint32_t longest_us) {
     }
     const int ready = ::ppoll(watched.data(), watched.size(), forever ? nullptr : &left, nullptr);
     if (ready > 0) {
-      const bool receive_rang = watched[0].revents != 0 && rang(calls_[0].get());
-      const bool transmit_rang = watched[1].revents != 0 && rang(calls_[1].get());
+      const bool receive_rang = watched[0].revents != 0 && take_ring(calls_[0].get());
+      const bool transmit_rang = watched[1].revents != 0 && take_ring(calls_[1].get());
       if (receive_rang || transmit_rang) return;
     }
-    if (ready < 0 || watched[2].revents != 0) take_orders();
+    if (ready < 0 || watched[2].revents != 0) read_orders();
     if (ready < 0 || watched[3].revents != 0) read_network();
   }
 }

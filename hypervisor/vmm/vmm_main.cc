@@ -37,11 +37,11 @@ int run_vm(std::span<const char* const> arguments) {
   Result<void> ready = vmm.prepare();
   if (ready) ready = enter_sandbox();
   if (!ready) {
-    vmm.tell_exit(ready.error().what);
+    vmm.report_exit(ready.error().what);
     _exit(1);
   }
   vmm.run();
-  vmm.tell_exit(vmm.reason());
+  vmm.report_exit(vmm.reason());
   // The kernel takes back what is open and mapped, faster than we would.
   _exit(0);
 }

@@ -25,8 +25,8 @@ void Vmm::read_network() {
   if (!network_ || state_ == VcpuState::kFinished) return;
   if (network_->fd() < 0) return try_to_reconnect();
   const bool awaited = network_->answers_pending();
-  if (!network_->advance()) return lose_network(network_->broken());
-  if (awaited && !network_->answers_pending() && device_->driver_ok()) log_.reach(VmmStage::kRings);
+  if (!network_->advance()) return schedule_reconnect(network_->broken());
+  if (awaited && !network_->answers_pending() && device_->driver_ok()) log_.note(VmmStage::kRings);
   // After a reconnect, the rings follow the set-up; at the first boot the guest is not there yet.
   if (rings_used_ && network_->prepared() && reconnects_left_ != 0) {
     reconnects_left_ = 0;
@@ -34,7 +34,7 @@ void Vmm::read_network() {
   }
 }
 
-void Vmm::lose_network(const std::string& why) {
+void Vmm::schedule_reconnect(const std::string& why) {
   if (reconnects_left_ == 0) reconnects_left_ = kReconnectsMax;
   if (reconnects_left_ == 1) return finish(why + ", and did not come back within 5 s");
   set_alarm(kReconnectPeriodUs);  // wakes the vCPU too, wherever it is
@@ -42,7 +42,7 @@ void Vmm::lose_network(const std::string& why) {
 
 void Vmm::try_to_reconnect() {
   if (reconnects_left_ > 1) --reconnects_left_;
-  if (!network_->connect()) return lose_network(network_->broken());
+  if (!network_->connect()) return schedule_reconnect(network_->broken());
   set_alarm(0);
   raise_signal_when_readable(network_->fd());
   if (!rings_used_) reconnects_left_ = 0;
@@ -50,18 +50,18 @@ void Vmm::try_to_reconnect() {
 }
 
 void Vmm::start_rings() {
-  log_.reach(VmmStage::kDriverOk);
+  log_.note(VmmStage::kDriverOk);
   const bool resume = rings_used_;
   rings_used_ = true;
   if (!network_ || network_->fd() < 0) return;
   if (!network_->start_rings(device_->features(), device_->queues(), resume)) {
-    lose_network(network_->broken());
+    schedule_reconnect(network_->broken());
   }
 }
 
 void Vmm::stop_rings() {
   rings_used_ = false;
-  if (network_ && network_->fd() >= 0 && !network_->stop_rings()) lose_network(network_->broken());
+  if (network_ && network_->fd() >= 0 && !network_->stop_rings()) schedule_reconnect(network_->broken());
 }
 
 }  // namespace cheshire

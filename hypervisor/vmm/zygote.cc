@@ -81,7 +81,8 @@ void answer(int32_t pid, int32_t error) {
   (void)::send(kVmmControlFd, &answer, sizeof answer, MSG_NOSIGNAL);
 }
 
-// In the new VMM. What spawn() of child_process.h does for others.
+// Called in the new VMM: makes it the driver's child, with descriptors in their places, as
+// ChildProcess::spawn() does for programs that are executed.
 void become_child(const Order& order, pid_t driver) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != driver) ::_exit(1);
   ::setpgid(0, 0);
@@ -91,7 +92,7 @@ void become_child(const Order& order, pid_t driver) {
   }
 }
 
-// What ps shows. All arguments lie in one piece, in order.
+// Writes the VMM's name over our own arguments, which is what ps shows. They lie in one piece, in order.
 void show_name(std::span<char*> own, const std::vector<std::string>& arguments) {
   if (own.empty() || arguments.empty()) return;
   char* const end = own.back() + std::strlen(own.back());

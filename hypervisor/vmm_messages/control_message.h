@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// This folder is all that the daemon's kvm driver and the processes of its VMs share: values and pure functions, on any
-// thread of either.
+// This folder is all that the daemon's kvm driver and the processes of its VMs share: values and pure
+// functions, on any thread of either.
 //
 // What the driver and the VMM of one VM say to each other, over a socket pair of packets (SOCK_SEQPACKET):
-// one packet is one struct, whole or not at all. The VMM shares its process with a hostile guest's device, so
-// the driver believes no more than the size, the kind and that text is text.
+// one packet is one struct, whole or not at all. The VMM shares its process with a hostile guest's device,
+// so the driver believes no more than the size, the kind and that text is text.
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What the check of KVM found, and the one line by which `cheshire-vmm --check` tells it to the driver that ran it
-// (vmm/self_check.h measures, kvm/kvm_check.h asks). Plain values and pure functions; any thread.
+// What the check of KVM found, and the one line by which `cheshire-vmm --check` tells it to the driver that
+// ran it (vmm/self_check.h measures, kvm/kvm_check.h asks). Plain values and pure functions; any thread.
 #pragma once
 
 #include <cstdint>

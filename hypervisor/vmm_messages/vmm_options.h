@@ -34,7 +34,7 @@ struct VmmOptions {
   int cpuid_fd = -1;
 };
 
-// Without the program's own name.
+// The arguments, without the program's own name, that parse_arguments() turns back into these options.
 [[nodiscard]] std::vector<std::string> to_arguments(const VmmOptions& options);
 [[nodiscard]] Result<VmmOptions> parse_arguments(std::span<const char* const> arguments);
 
