@@ -26,7 +26,7 @@ Index& ConnectionTable::bucket_of(uint32_t ip, uint16_t port) {
 
 ConnectionId ConnectionTable::find(uint32_t ip, uint16_t port) {
   Index id = bucket_of(ip, port);
-  while (id != kNoIndex && (connections_[id].remote_ip != ip || connections_[id].remote_port != port)) {
+  while (id != kNoIndex && (connections_[id].peer.ip != ip || connections_[id].peer.port != port)) {
     id = connections_[id].hash_next;
   }
   return id;
@@ -44,8 +44,8 @@ ConnectionId ConnectionTable::add(uint32_t ip, uint16_t port) {
   }
   ++used_count_;
   Connection& c = connections_[id];
-  c.remote_ip = ip;
-  c.remote_port = port;
+  c.peer.ip = ip;
+  c.peer.port = port;
   Index& bucket = bucket_of(ip, port);
   c.hash_next = bucket;
   bucket = id;
@@ -54,7 +54,7 @@ ConnectionId ConnectionTable::add(uint32_t ip, uint16_t port) {
 
 void ConnectionTable::remove(ConnectionId id) {
   Connection& c = connections_[id];
-  Index* link = &bucket_of(c.remote_ip, c.remote_port);
+  Index* link = &bucket_of(c.peer.ip, c.peer.port);
   while (*link != id) link = &connections_[*link].hash_next;
   *link = c.hash_next;
   c.state = TcpState::kFree;

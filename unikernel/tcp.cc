@@ -23,9 +23,9 @@ TimerKind wanted_timer(const Connection& c) {
 // From which send_reset() answers as if the peer had just acknowledged all: the reset tells it that we have given up.
 Segment last_segment_of(const Connection& c, uint16_t local_port) {
   Segment last;
-  last.source_mac = c.remote_mac;
-  last.source_ip = c.remote_ip;
-  last.source_port = c.remote_port;
+  last.source_mac = c.peer.mac;
+  last.source_ip = c.peer.ip;
+  last.source_port = c.peer.port;
   last.destination_port = local_port;
   last.acknowledgment = c.send_next;
   last.flags = kTcpAck;
@@ -44,8 +44,8 @@ bool Tcp::init(const Options& options, Arena& arena, size_t capacity) {
   const std::span<TimerWheel::Entry> entries = arena.take<TimerWheel::Entry>(count);
   receive_memory_ = arena.take<std::byte>(count * kReceiveBufferBytes);
   wheel_.init(links_, entries);
-  return has_table && !links_.empty() && !pending_links_.empty() &&
-         !entries.empty() && !receive_memory_.empty();
+  return has_table && !links_.empty() && !pending_links_.empty() && !entries.empty() &&
+         !receive_memory_.empty();
 }
 
 void Tcp::detach(ConnectionId id) {
@@ -84,7 +84,7 @@ void Tcp::update_timer(ConnectionId id, bool restart) {
   const TimerKind wanted = wanted_timer(c);
   if (wanted == TimerKind::kNone || (wanted == c.timer && !restart)) return;
   c.timer = wanted;
-  uint64_t delay_us = c.timeout_us;
+  uint64_t delay_us = c.round_trip.timeout_us;
   if (wanted == TimerKind::kIdle) delay_us = kIdleUs;
   if (wanted == TimerKind::kFinWait2) delay_us = kFinWait2Us;
   c.deadline_us = now_us_ + delay_us;
@@ -98,7 +98,7 @@ void Tcp::on_timeout(ConnectionId id) {
       free(id);
       return;
     case TimerKind::kIdle:
-      if (options_.application->on_idle(id)) c.fin_queued = true;
+      if (options_.application->on_idle(id)) c.fin.queued = true;
       output(id);
       update_timer(id, true);
       return;
@@ -120,23 +120,24 @@ void Tcp::on_retransmit_timeout(ConnectionId id) {
     free(id);
     return;
   }
-  c.timeout_us = static_cast<uint32_t>(earlier(uint64_t{c.timeout_us} * 2, kTimeoutMaxUs));
-  c.timing = false;  // Karn: no sample from what was sent twice
-  c.in_recovery = false;
-  c.duplicate_acks = 0;
+  c.round_trip.timeout_us =
+      static_cast<uint32_t>(earlier(uint64_t{c.round_trip.timeout_us} * 2, kTimeoutMaxUs));
+  c.round_trip.is_timed = false;  // Karn: no sample from what was sent twice
+  c.congestion.in_recovery = false;
+  c.congestion.duplicate_acks = 0;
   if (opening) {
     emit_syn_ack(id);
   } else if (c.timer == TimerKind::kPersist) {
     const bool has_byte = c.send_unacked != c.send_end;
     c.send_next = c.send_unacked;
-    if (emit(id, c.send_unacked, has_byte ? 1 : 0, !has_byte && c.fin_queued)) {
+    if (emit(id, c.send_unacked, has_byte ? 1 : 0, !has_byte && c.fin.queued)) {
       c.send_next = c.send_unacked + 1;
     }
   } else {
     const uint32_t flight_bytes = c.send_max - c.send_unacked;
     const uint32_t floor_bytes = 2U * c.max_segment_bytes;
-    c.slow_start_threshold_bytes = flight_bytes / 2 > floor_bytes ? flight_bytes / 2 : floor_bytes;
-    c.congestion_window_bytes = c.max_segment_bytes;
+    c.congestion.slow_start_threshold_bytes = flight_bytes / 2 > floor_bytes ? flight_bytes / 2 : floor_bytes;
+    c.congestion.window_bytes = c.max_segment_bytes;
     c.send_next = c.send_unacked;
     output(id);
   }

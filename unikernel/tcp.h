@@ -95,7 +95,7 @@ class Tcp {
 
   // The application calls these, from where the header's first lines allow it.
   void extend(ConnectionId id, uint32_t size_bytes) { connections_[id].send_end += size_bytes; }
-  void close(ConnectionId id) { connections_[id].fin_queued = true; }
+  void close(ConnectionId id) { connections_[id].fin.queued = true; }
   void resume(ConnectionId id);  // offers what is buffered; not from within a callback
   void push(ConnectionId id);    // sends what was promised; not from within a callback
 

@@ -31,25 +31,25 @@ void update_send_window(Connection& c, const Segment& segment) {
 
 // RFC 6298 2.3 to 2.5, with a smaller minimum, as Linux has it.
 void update_timeout(Connection& c) {
-  uint64_t timeout_us = c.smoothed_rtt_us + uint64_t{4} * c.rtt_variation_us;
+  uint64_t timeout_us = c.round_trip.smoothed_us + uint64_t{4} * c.round_trip.variation_us;
   if (timeout_us < kTimeoutMinUs) timeout_us = kTimeoutMinUs;
   if (timeout_us > kTimeoutMaxUs) timeout_us = kTimeoutMaxUs;
-  c.timeout_us = static_cast<uint32_t>(timeout_us);
+  c.round_trip.timeout_us = static_cast<uint32_t>(timeout_us);
 }
 
 // Takes one measurement of the round trip into account (RFC 6298 2.2 and 2.3).
 void sample_rtt(Connection& c, uint64_t rtt_us) {
   const uint64_t bounded_us = rtt_us < kTimeoutMaxUs ? rtt_us : kTimeoutMaxUs;
   const auto rtt = static_cast<uint32_t>(bounded_us != 0 ? bounded_us : 1);
-  if (c.smoothed_rtt_us == 0) {
-    c.smoothed_rtt_us = rtt;
-    c.rtt_variation_us = rtt / 2;
+  if (c.round_trip.smoothed_us == 0) {
+    c.round_trip.smoothed_us = rtt;
+    c.round_trip.variation_us = rtt / 2;
   } else {
-    const uint32_t old = c.smoothed_rtt_us;
+    const uint32_t old = c.round_trip.smoothed_us;
     const uint32_t error = old > rtt ? old - rtt : rtt - old;
-    c.rtt_variation_us = c.rtt_variation_us - c.rtt_variation_us / 4 + error / 4;
-    c.smoothed_rtt_us = old - old / 8 + rtt / 8;
-    if (c.smoothed_rtt_us == 0) c.smoothed_rtt_us = 1;
+    c.round_trip.variation_us = c.round_trip.variation_us - c.round_trip.variation_us / 4 + error / 4;
+    c.round_trip.smoothed_us = old - old / 8 + rtt / 8;
+    if (c.round_trip.smoothed_us == 0) c.round_trip.smoothed_us = 1;
   }
   update_timeout(c);
 }
@@ -80,34 +80,34 @@ void Tcp::on_new_ack(ConnectionId id, uint32_t acked_bytes, uint32_t ack) {
   Connection& c = connections_[id];
   c.send_unacked = ack;
   if (seq_before(c.send_next, ack)) c.send_next = ack;
-  c.duplicate_acks = 0;
-  if (c.timing && !seq_before(ack, c.timed_sequence)) {
-    c.timing = false;
-    sample_rtt(c, now_us_ - c.timed_at_us);
-  } else if (c.smoothed_rtt_us != 0) {
+  c.congestion.duplicate_acks = 0;
+  if (c.round_trip.is_timed && !seq_before(ack, c.round_trip.timed_sequence)) {
+    c.round_trip.is_timed = false;
+    sample_rtt(c, now_us_ - c.round_trip.timed_at_us);
+  } else if (c.round_trip.smoothed_us != 0) {
     update_timeout(c);  // progress undoes the back-off
   }
   const uint32_t segment_bytes = c.max_segment_bytes;
-  if (c.in_recovery && seq_before(ack, c.recovery_end)) {
+  if (c.congestion.in_recovery && seq_before(ack, c.congestion.recovery_end)) {
     // RFC 6582 3.2, partial acknowledgment: the next hole.
-    const uint32_t window = c.congestion_window_bytes;
-    c.congestion_window_bytes =
+    const uint32_t window = c.congestion.window_bytes;
+    c.congestion.window_bytes =
         larger(window > acked_bytes ? window - acked_bytes : 0, segment_bytes) + segment_bytes;
     retransmit_head(id);
-  } else if (c.in_recovery) {
-    c.in_recovery = false;
-    c.congestion_window_bytes = c.slow_start_threshold_bytes;
-  } else if (c.congestion_window_bytes < c.slow_start_threshold_bytes) {
-    c.congestion_window_bytes += acked_bytes < segment_bytes ? acked_bytes : segment_bytes;
+  } else if (c.congestion.in_recovery) {
+    c.congestion.in_recovery = false;
+    c.congestion.window_bytes = c.congestion.slow_start_threshold_bytes;
+  } else if (c.congestion.window_bytes < c.congestion.slow_start_threshold_bytes) {
+    c.congestion.window_bytes += acked_bytes < segment_bytes ? acked_bytes : segment_bytes;
   } else {
-    c.congestion_window_bytes += larger(segment_bytes * segment_bytes / c.congestion_window_bytes, 1);
+    c.congestion.window_bytes += larger(segment_bytes * segment_bytes / c.congestion.window_bytes, 1);
   }
-  if (c.congestion_window_bytes > kCongestionWindowBytesMax) {
-    c.congestion_window_bytes = kCongestionWindowBytesMax;
+  if (c.congestion.window_bytes > kCongestionWindowBytesMax) {
+    c.congestion.window_bytes = kCongestionWindowBytesMax;
   }
   if (c.attached) {
     const uint32_t stream = ack - c.initial_sequence - 1;
-    const bool fin_acked = c.fin_queued && ack == c.send_end + 1;
+    const bool fin_acked = c.fin.queued && ack == c.send_end + 1;
     options_.application->on_acked(id, fin_acked ? stream - 1 : stream);
   }
   update_timer(id, true);
@@ -116,17 +116,17 @@ void Tcp::on_new_ack(ConnectionId id, uint32_t acked_bytes, uint32_t ack) {
 // The third in a row is taken for a loss (RFC 5681 3.2).
 void Tcp::on_duplicate_ack(ConnectionId id) {
   Connection& c = connections_[id];
-  if (c.duplicate_acks < 255) ++c.duplicate_acks;
+  if (c.congestion.duplicate_acks < 255) ++c.congestion.duplicate_acks;
   const uint32_t segment_bytes = c.max_segment_bytes;
-  if (c.in_recovery) {
-    c.congestion_window_bytes += segment_bytes;
+  if (c.congestion.in_recovery) {
+    c.congestion.window_bytes += segment_bytes;
     return;
   }
-  if (c.duplicate_acks != kFastRetransmitAcks) return;
-  c.in_recovery = true;
-  c.recovery_end = c.send_max;
-  c.slow_start_threshold_bytes = larger((c.send_max - c.send_unacked) / 2, 2 * segment_bytes);
-  c.congestion_window_bytes = c.slow_start_threshold_bytes + kFastRetransmitAcks * segment_bytes;
+  if (c.congestion.duplicate_acks != kFastRetransmitAcks) return;
+  c.congestion.in_recovery = true;
+  c.congestion.recovery_end = c.send_max;
+  c.congestion.slow_start_threshold_bytes = larger((c.send_max - c.send_unacked) / 2, 2 * segment_bytes);
+  c.congestion.window_bytes = c.congestion.slow_start_threshold_bytes + kFastRetransmitAcks * segment_bytes;
   retransmit_head(id);
 }
 

@@ -69,7 +69,7 @@ void Tcp::open(const Segment& segment, uint32_t first_sequence) {
   }
   // What the answer needs, the answer, and then the rest: the other side waits for nothing else.
   Connection& c = connections_[id];
-  c.remote_mac = segment.source_mac;
+  c.peer.mac = segment.source_mac;
   c.initial_sequence = first_sequence;
   c.receive_next = segment.sequence + 1;
   emit_syn_ack(id);
@@ -81,12 +81,12 @@ void Tcp::open(const Segment& segment, uint32_t first_sequence) {
   c.max_segment_bytes = segment.max_segment != 0 ? segment.max_segment : kDefaultSegmentBytes;
   if (c.max_segment_bytes < kSegmentBytesMin) c.max_segment_bytes = kSegmentBytesMin;
   if (c.max_segment_bytes > options_.max_segment_bytes) c.max_segment_bytes = options_.max_segment_bytes;
-  c.congestion_window_bytes = kInitialWindowSegments * c.max_segment_bytes;
-  c.slow_start_threshold_bytes = ~uint32_t{0};
-  c.timeout_us = kFirstTimeoutUs;
-  c.timing = true;
-  c.timed_sequence = c.send_next;
-  c.timed_at_us = now_us_;
+  c.congestion.window_bytes = kInitialWindowSegments * c.max_segment_bytes;
+  c.congestion.slow_start_threshold_bytes = ~uint32_t{0};
+  c.round_trip.timeout_us = kFirstTimeoutUs;
+  c.round_trip.is_timed = true;
+  c.round_trip.timed_sequence = c.send_next;
+  c.round_trip.timed_at_us = now_us_;
   update_timer(id, true);
 }
 
@@ -95,7 +95,7 @@ void Tcp::input_open(ConnectionId id, Segment segment) {
   Connection& c = connections_[id];
   if (!accept_sequence(id, segment)) return;
   if (!accept_ack(id, segment)) return;
-  c.remote_mac = segment.source_mac;
+  c.peer.mac = segment.source_mac;
   if (c.state == TcpState::kTimeWait) return;
 
   // Cut to the window: what we have already, and what we have no room for.
@@ -114,7 +114,7 @@ void Tcp::input_open(ConnectionId id, Segment segment) {
   }
   if (segment.length() != 0) {
     c.ack_wanted = true;
-    if (c.fin_received) {
+    if (c.fin.received) {
       // 3.10.7.4, step 7: nothing can follow a FIN.
     } else if (segment.sequence == c.receive_next) {
       process_data(id, segment.payload);
@@ -177,7 +177,7 @@ bool Tcp::accept_ack(ConnectionId id, const Segment& segment) {
     establish(id, segment);
   }
   if (!process_ack(id, segment)) return false;
-  const bool fin_acked = c.fin_queued && c.send_unacked == c.send_end + 1;
+  const bool fin_acked = c.fin.queued && c.send_unacked == c.send_end + 1;
   if (!fin_acked) return true;
   if (c.state == TcpState::kFinWait1) c.state = TcpState::kFinWait2;
   if (c.state == TcpState::kClosing) enter_time_wait(id);
@@ -227,7 +227,7 @@ void Tcp::offer_buffered(ConnectionId id) {
 
 void Tcp::process_fin(ConnectionId id) {
   Connection& c = connections_[id];
-  c.fin_received = true;
+  c.fin.received = true;
   ++c.receive_next;
   switch (c.state) {
     case TcpState::kEstablished:
@@ -246,8 +246,8 @@ void Tcp::process_fin(ConnectionId id) {
 
 void Tcp::report_fin(ConnectionId id) {
   Connection& c = connections_[id];
-  if (!c.fin_received || c.fin_reported || c.buffered_bytes != 0 || !c.attached) return;
-  c.fin_reported = true;
+  if (!c.fin.received || c.fin.reported || c.buffered_bytes != 0 || !c.attached) return;
+  c.fin.reported = true;
   options_.application->on_peer_closed(id);
 }
 

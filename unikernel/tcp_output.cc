@@ -68,11 +68,11 @@ bool note_sent(Connection& c, uint32_t sequence, uint32_t size, uint64_t now_us)
   const uint32_t end = sequence + size;
   const bool again = seq_before(sequence, c.send_max);
   if (again) {
-    c.timing = false;
-  } else if (!c.timing) {
-    c.timing = true;
-    c.timed_sequence = end;
-    c.timed_at_us = now_us;
+    c.round_trip.is_timed = false;
+  } else if (!c.round_trip.is_timed) {
+    c.round_trip.is_timed = true;
+    c.round_trip.timed_sequence = end;
+    c.round_trip.timed_at_us = now_us;
   }
   if (seq_after(end, c.send_max)) c.send_max = end;
   return again;
@@ -95,14 +95,15 @@ bool Tcp::emit(ConnectionId id, uint32_t sequence, uint32_t size_bytes, bool fin
   if (fin) flags |= kTcpFin;
   const uint32_t window = receive_window(c);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
-  write_headers(frame, options_, {.mac = c.remote_mac,
-                        .ip = c.remote_ip,
-                        .port = c.remote_port,
-                        .local_port = options_.port,
-                        .sequence = sequence,
-                        .acknowledgment = c.receive_next,
-                        .window = static_cast<uint16_t>(window),
-                        .flags = flags});
+  write_headers(frame, options_,
+                {.mac = c.peer.mac,
+                 .ip = c.peer.ip,
+                 .port = c.peer.port,
+                 .local_port = options_.port,
+                 .sequence = sequence,
+                 .acknowledgment = c.receive_next,
+                 .window = static_cast<uint16_t>(window),
+                 .flags = flags});
   options_.frames->send(frame.size());
   c.ack_wanted = false;
   c.receive_edge = c.receive_next + window;
@@ -126,11 +127,11 @@ bool Tcp::output_segment(ConnectionId id) {
   const uint32_t left = c.send_end - c.send_next;
   const uint32_t flight = c.send_next - c.send_unacked;
   const uint32_t window =
-      c.send_window < c.congestion_window_bytes ? c.send_window : c.congestion_window_bytes;
+      c.send_window < c.congestion.window_bytes ? c.send_window : c.congestion.window_bytes;
   const uint32_t usable = window > flight ? window - flight : 0;
   uint32_t size = left < usable ? left : usable;
   if (size > c.max_segment_bytes) size = c.max_segment_bytes;
-  const bool fin = c.fin_queued && size == left;
+  const bool fin = c.fin.queued && size == left;
   if (size == 0 && !fin) return false;
   // Silly window avoidance (RFC 9293 3.8.6.2.1): a short segment only if it is the last or nothing is in
   // flight.
@@ -150,7 +151,7 @@ void Tcp::retransmit_head(ConnectionId id) {
   Connection& c = connections_[id];
   const uint32_t left = seq_before(c.send_unacked, c.send_end) ? c.send_end - c.send_unacked : 0;
   const uint32_t size = left < c.max_segment_bytes ? left : c.max_segment_bytes;
-  const bool fin = size == left && c.fin_queued && c.send_max == c.send_end + 1;
+  const bool fin = size == left && c.fin.queued && c.send_max == c.send_end + 1;
   if (size == 0 && !fin) return;
   if (!emit(id, c.send_unacked, size, fin)) ++options_.counters->tx_full;
 }
@@ -169,14 +170,15 @@ void Tcp::emit_syn_ack(ConnectionId id) {
   frame[kTcpFrameHeaderBytes + 1] = std::byte{kOptionBytes};
   header_at<be16>(frame, kTcpFrameHeaderBytes + 2) = be16(options_.max_segment_bytes);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = (sizeof(TcpHeader) + kOptionBytes) / 4 << 4;
-  write_headers(frame, options_, {.mac = c.remote_mac,
-                        .ip = c.remote_ip,
-                        .port = c.remote_port,
-                        .local_port = options_.port,
-                        .sequence = c.initial_sequence,
-                        .acknowledgment = c.receive_next,
-                        .window = static_cast<uint16_t>(kReceiveBufferBytes),
-                        .flags = kTcpSyn | kTcpAck});
+  write_headers(frame, options_,
+                {.mac = c.peer.mac,
+                 .ip = c.peer.ip,
+                 .port = c.peer.port,
+                 .local_port = options_.port,
+                 .sequence = c.initial_sequence,
+                 .acknowledgment = c.receive_next,
+                 .window = static_cast<uint16_t>(kReceiveBufferBytes),
+                 .flags = kTcpSyn | kTcpAck});
   options_.frames->send(frame.size());
   if (c.retries != 0) ++options_.counters->retransmits;
 }
@@ -191,14 +193,15 @@ void Tcp::send_reset(const Segment& segment) {
   const std::span<std::byte> frame = room.first(kTcpFrameHeaderBytes);
   header_at<TcpHeader>(frame, kTcpOffset).data_offset = sizeof(TcpHeader) / 4 << 4;
   const bool has_ack = segment.has(kTcpAck);
-  write_headers(frame, options_, {.mac = segment.source_mac,
-                        .ip = segment.source_ip,
-                        .port = segment.source_port,
-                        .local_port = segment.destination_port,
-                        .sequence = has_ack ? segment.acknowledgment : 0,
-                        .acknowledgment = has_ack ? 0 : segment.sequence + segment.length(),
-                        .window = 0,
-                        .flags = has_ack ? kTcpRst : static_cast<uint8_t>(kTcpRst | kTcpAck)});
+  write_headers(frame, options_,
+                {.mac = segment.source_mac,
+                 .ip = segment.source_ip,
+                 .port = segment.source_port,
+                 .local_port = segment.destination_port,
+                 .sequence = has_ack ? segment.acknowledgment : 0,
+                 .acknowledgment = has_ack ? 0 : segment.sequence + segment.length(),
+                 .window = 0,
+                 .flags = has_ack ? kTcpRst : static_cast<uint8_t>(kTcpRst | kTcpAck)});
   options_.frames->send(frame.size());
   ++options_.counters->resets_sent;
 }
