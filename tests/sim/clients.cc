@@ -43,18 +43,22 @@ const PlayedClients::Host* PlayedClients::host_of(uint32_t ip) const {
 void PlayedClients::act() {
   for (const Bytes& frame : wire_.take()) take(frame);
   while (!scene_.calm && scene_.now_ns() >= next_arrival_ns_) arrive();
+  if (scene_.now_ns() < soonest_ns_) return;
+  soonest_ns_ = UINT64_MAX;
   for (auto at = open_.begin(); at != open_.end();) {
     Connection& connection = at->second;
     const bool stays = scene_.now_ns() < connection.due_ns || is_due(connection);
-    if (!stays) last_closed_ = at->first;
+    if (stays) {
+      soonest_ns_ = std::min(soonest_ns_, connection.due_ns);
+    } else {
+      last_closed_ = at->first;
+    }
     at = stays ? std::next(at) : open_.erase(at);
   }
 }
 
 uint64_t PlayedClients::due_ns() const {
-  uint64_t due = scene_.calm ? UINT64_MAX : next_arrival_ns_;
-  for (const auto& [key, connection] : open_) due = std::min(due, connection.due_ns);
-  return due;
+  return std::min(soonest_ns_, scene_.calm ? UINT64_MAX : next_arrival_ns_);
 }
 
 // Moods change: nobody, a few, many.
@@ -100,6 +104,7 @@ void PlayedClients::begin(const Host& host, uint16_t port, const ServiceConfig& 
   const uint32_t first = connection.next_out++;
   Connection& kept = open_.emplace(key, std::move(connection)).first->second;
   send(kept, kTcpSyn, first, 0, {}, true);
+  soonest_ns_ = std::min(soonest_ns_, kept.due_ns);
 }
 
 uint64_t PlayedClients::excuses(const Connection& connection) const {
@@ -184,7 +189,10 @@ void PlayedClients::take(const Bytes& frame) {
     if (!segment->has(kTcpRst) && !silent) send_bare(*segment, kTcpRst, segment->acknowledgment, 0);
     return;
   }
-  if (get(found->second, *segment)) return;
+  if (get(found->second, *segment)) {
+    soonest_ns_ = std::min(soonest_ns_, found->second.due_ns);
+    return;
+  }
   last_closed_ = key;
   open_.erase(found);
 }

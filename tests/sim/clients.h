@@ -86,6 +86,7 @@ class PlayedClients {
   const ClientLinks links_;
   std::vector<Host> hosts_;
   std::map<Key, Connection> open_;
+  uint64_t soonest_ns_ = UINT64_MAX;  // before which no connection has anything to do
   uint64_t next_arrival_ns_ = 0;
   uint64_t mood_until_ns_ = 0;
   uint64_t gap_ns_ = 0;  // in the present mood; 0: nobody comes

@@ -93,16 +93,13 @@ void PlayedGuest::becomes(Health health) {
 uint64_t PlayedGuest::due_ns() const {
   if (!runs_ || closed_ || health_ == Health::kStuck) return UINT64_MAX;
   if (!incoming_.empty()) return scene_.now_ns();
-  uint64_t due = UINT64_MAX;
-  for (const auto& [peer, connection] : connections_) {
-    if (connection.answer_at_ns != 0) due = std::min(due, connection.answer_at_ns);
-    if (connection.again_at_ns != 0) due = std::min(due, connection.again_at_ns);
-  }
-  return health_ == Health::kMad ? std::min(due, next_invention_ns_) : due;
+  if (health_ == Health::kSilent) return UINT64_MAX;
+  return health_ == Health::kMad ? std::min(soonest_ns_, next_invention_ns_) : soonest_ns_;
 }
 
 void PlayedGuest::act() {
   if (!runs_ || closed_ || health_ == Health::kStuck) return;
+  const bool asked = !incoming_.empty();
   for (size_t burst = 1 + scene_.random.below(32); burst > 0 && !incoming_.empty(); --burst) {
     const Packet packet = std::move(incoming_.front());
     incoming_.pop_front();
@@ -111,12 +108,16 @@ void PlayedGuest::act() {
   }
   if (health_ == Health::kSilent || !listens()) return;
   if (health_ == Health::kMad && scene_.now_ns() >= next_invention_ns_) invent();
+  if (!asked && scene_.now_ns() < soonest_ns_) return;
+  soonest_ns_ = UINT64_MAX;
   for (auto at = connections_.begin(); at != connections_.end();) {
     auto& [peer, connection] = *at;
     if (connection.answer_at_ns != 0 && scene_.now_ns() >= connection.answer_at_ns) answer(peer, connection);
     if (connection.again_at_ns != 0 && scene_.now_ns() >= connection.again_at_ns) repeat(peer, connection);
     const bool finished =
         connection.fin_in && connection.fin_out && connection.acknowledged == connection.next_out;
+    if (connection.answer_at_ns != 0) soonest_ns_ = std::min(soonest_ns_, connection.answer_at_ns);
+    if (connection.again_at_ns != 0) soonest_ns_ = std::min(soonest_ns_, connection.again_at_ns);
     at = finished || connection.tries > kTries ? connections_.erase(at) : std::next(at);
   }
 }

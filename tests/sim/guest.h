@@ -92,6 +92,7 @@ class PlayedGuest final : public GuestPort {
   Health health_ = Health::kGood;
   uint64_t listens_ns_ = 0;
   uint64_t next_invention_ns_ = 0;
+  uint64_t soonest_ns_ = UINT64_MAX;  // before which no connection has anything to do
   std::deque<Packet> incoming_;
   std::deque<Bytes> outgoing_;
   std::map<Peer, Connection> connections_;
