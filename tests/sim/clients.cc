@@ -116,6 +116,8 @@ bool PlayedClients::end(Connection& connection, Outcome outcome) {
   scene_.journal.note(What::kClientEnds, connection.attempt->serial, number);
   scene_.covered.count(event_of(number));
   connection.attempt->over = true;
+  ended_.emplace_back(scene_.now_ns(), connection.attempt->vip);
+  if (ended_.size() > 4096) ended_.pop_front();
   if (outcome == Outcome::kGaveUp) {
     HOLDS(scene_.journal, excuses(connection) != connection.excuses_before,
           "a client is answered, refused, or its silence was counted",
@@ -339,6 +341,15 @@ size_t PlayedClients::storm() {
   }
   ++scene_.excuses;
   return queue % config.workers();
+}
+
+uint64_t PlayedClients::known(uint32_t vip, uint64_t lately_ns) const {
+  uint64_t count = 0;
+  for (const auto& [key, connection] : open_) count += connection.attempt->vip == vip ? 1U : 0U;
+  for (auto at = ended_.rbegin(); at != ended_.rend() && scene_.now_ns() - at->first <= lately_ns; ++at) {
+    count += at->second == vip ? 1U : 0U;
+  }
+  return count;
 }
 
 std::map<uint32_t, uint32_t> PlayedClients::settled() const {

@@ -33,6 +33,8 @@ class PlayedClients {
   // SYNs of nobody, or segments of no connection, at once. Returns which worker's queue they come to.
   size_t storm();
   [[nodiscard]] size_t open() const { return open_.size(); }
+  // Connections with that VIP that are open, or ended so lately that not everybody may know.
+  [[nodiscard]] uint64_t known(uint32_t vip, uint64_t lately_ns) const;
   // Connections in which both ends are at peace, by instance: what its in_flight may not fall short of.
   [[nodiscard]] std::map<uint32_t, uint32_t> settled() const;
 
@@ -91,6 +93,7 @@ class PlayedClients {
   uint64_t mood_until_ns_ = 0;
   uint64_t gap_ns_ = 0;  // in the present mood; 0: nobody comes
   std::optional<Key> last_closed_;
+  std::deque<std::pair<uint64_t, uint32_t>> ended_;  // the newest: when, and whose VIP
 };
 
 }  // namespace cheshire::sim

@@ -140,6 +140,10 @@ void PlayedGuest::check(const Segment& segment, const Attempt* attempt) const {
         "what a guest gets was sent by that client", details());
   HOLDS(journal, attempt->vip == self_.vip && attempt->vip_port == self_.vip_port,
         "a client's segment comes to an instance of the service that it called", details());
+  HOLDS(journal,
+        segment.is_syn() || syns_.contains(attempt->serial) || scene_.untracked || scene_.ring_full ||
+            !scene_.book.is_newest(*attempt),
+        "a guest gets no segment of a connection whose SYN it never got", details());
   if (!segment.has(kTcpAck) || attempt->owner == 0 || attempt->over || scene_.untracked) return;
   // Its client has an open connection with one instance: nobody else is to see a segment of it while that one lives.
   const Individual* owner = scene_.book.instance(attempt->owner);
@@ -159,6 +163,7 @@ void PlayedGuest::take(const Bytes& frame) {
   const uint32_t serial = segment->sequence >> kSerialShift;
   Attempt* attempt = is_honest(segment->source_ip) ? scene_.book.attempt(serial) : nullptr;
   check(*segment, attempt);
+  if (segment->is_syn() && attempt != nullptr) syns_.insert(serial);
   scene_.journal.note(What::kGuestGets, self_.number, segment->flags, attempt != nullptr ? serial : 0);
   if (health_ == Health::kSilent) return;
   const Peer peer{segment->source_ip, segment->source_port};

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "config.h"
@@ -96,6 +97,7 @@ class PlayedGuest final : public GuestPort {
   std::deque<Packet> incoming_;
   std::deque<Bytes> outgoing_;
   std::map<Peer, Connection> connections_;
+  std::set<uint32_t> syns_;  // serial numbers of connections whose SYN it was given
   uint64_t consumed_ = 0;
   size_t given_ = 0;
   size_t sent_ = 0;

@@ -122,6 +122,8 @@ void PlayedHost::stop(InstanceId id) {
   const auto* newest = links_.steering->latest();
   HOLDS(scene_.journal, !(newest->value.slot(id.slot).generation == id.generation),
         "nothing is stopped while a steering table lists it", name_of(id));
+  HOLDS(scene_.journal, links_.is_known(id.slot), "nothing is stopped before every worker knows that it goes",
+        name_of(id));
   scene_.covered.count(Event::k_stops);
   Slot& slot = slots_[id.slot.value];
   if (slot.vm == id.generation) slot.self->gone = true;
@@ -225,6 +227,7 @@ bool PlayedHost::serve(SocketEvent& event) {
       if (waits_for_workers_) return false;
       slot.up = false;
       slot.guest->close();
+      scene_.port_went_down = true;
       if (slot.vm.value == 0) {
         if (slot.exit_known) scene_.covered.count(Event::k_downs_seen_late);
         // The library frees the device now.

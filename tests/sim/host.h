@@ -25,6 +25,8 @@ struct HostLinks {
   WorkerGroup* workers = nullptr;
   const Published<SteeringTable>* steering = nullptr;
   std::function<const ServiceConfig&(SlotIndex)> service_of;  // whose slot it is
+  // Whether every worker has passed the table in which its instance has the present role.
+  std::function<bool(SlotIndex)> is_known;
 };
 
 class PlayedHost final : public Driver {

@@ -55,7 +55,7 @@ std::vector<PolicyConfig> make_policies(Random& random, const ServiceConfig& ser
 }
 
 WorkerConfig make_worker(Random& random) {
-  constexpr uint32_t kFlows[] = {4, 16, 64, 1024, 4096};
+  constexpr uint32_t kFlows[] = {4, 16, 64, 1024, 65536};
   WorkerConfig worker;
   worker.flows_max = kFlows[random.below(5)];
   worker.handshake_timeout_ns = random.between(300, 2000) * kNsPerMs;

@@ -37,6 +37,8 @@ struct Scene {
   uint64_t excuses = 0;
   // Packets of flows without an entry went by hash: which instance they go to is not promised any more.
   bool untracked = false;
+  bool ring_full = false;       // a guest's ring was full: a SYN may be lost while its flow goes on
+  bool port_went_down = false;  // in this moment: a good one for a worker to be late
 };
 
 }  // namespace cheshire::sim

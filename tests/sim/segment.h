@@ -98,6 +98,11 @@ class Book {
   [[nodiscard]] Attempt* attempt(uint32_t serial) {
     return serial == 0 || serial > attempts_.size() ? nullptr : &attempts_[serial - 1];
   }
+  // Whether nobody has begun anew between these two ends.
+  [[nodiscard]] bool is_newest(const Attempt& one) const {
+    const auto found = newest_.find({one.client_ip, one.client_port, one.vip, one.vip_port});
+    return found != newest_.end() && found->second == one.serial;
+  }
   [[nodiscard]] uint32_t attempts() const { return static_cast<uint32_t>(attempts_.size()); }
   [[nodiscard]] Individual& add_instance(InstanceId id, uint32_t vip, uint16_t vip_port) {
     const auto number = static_cast<uint32_t>(instances_.size() + 1);

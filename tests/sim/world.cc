@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace cheshire::sim {
 namespace {
@@ -78,7 +79,11 @@ World::World(uint64_t seed, bool tells, Coverage& coverage)
                  .steering = &steering_,
                  .service_of = [this](SlotIndex slot) -> const ServiceConfig& {
                    return control_->config().services[control_->instances()[slot.value].service.value];
-                 }});
+                 },
+                 .is_known =
+                     [this](SlotIndex slot) {
+                       return steering_.passed_by_all(control_->instances()[slot.value].table_version);
+                     }});
 }
 
 World::~World() = default;
@@ -114,6 +119,11 @@ void World::step() {
     switch ((first + i) % kPlayers) {
       case 0:
         host_.act();
+        // The flows of that port are not swept yet: nothing may come of that, however late their worker is.
+        if (std::exchange(scene_.port_went_down, false) && !scene_.calm && !ending_ &&
+            random.percent(scene_.plan.late_percent)) {
+          worker_is_late(random.below(workers_->size()), random.between(2, 60));
+        }
         break;
       case 1:
         workers_act();
@@ -140,7 +150,8 @@ void World::workers_act() {
       check_sum(board_.worker(number));
     }
   }
-  if (!scene_.untracked && board_.sum(&WorkerLoad::untracked) != 0) scene_.untracked = true;
+  scene_.untracked |= board_.sum(&WorkerLoad::untracked) != 0;
+  scene_.ring_full |= board_.dropped(DropReason::k_guest_ring_full) != 0;
   check_held();
 }
 
@@ -150,6 +161,7 @@ void World::control_acts() {
   static_cast<void>(control_->tick(scene_.now_ns()));
   follow_decisions();
   check_instances();
+  check_draining();
   check_table();
   check_levels();
 }

@@ -49,6 +49,7 @@ class World {
   void check_sum(const WorkerLoad& load, bool ended = false) const;
   void check_held();
   void check_instances();
+  void check_draining();
   void check_table() const;
   void check_levels() const;
   void check_settled() const;
@@ -85,6 +86,8 @@ class World {
     InstanceState state = InstanceState::kAbsent;
     Generation generation;
     bool retiring = false;
+    uint64_t drains_since_table = 0;  // it drains, and every worker knows; 0: not so
+    uint64_t flows_opened = 0;        // then
   };
   std::vector<Followed> followed_;
   struct Overdue {  // of a service: whose oldest SYN has waited too long

@@ -90,7 +90,9 @@ void World::check_instances() {
       }
     }
     if (instance.retiring && !before.retiring) scene_.covered.count(Event::k_instances_retired);
-    before = {instance.state, instance.id.generation, instance.retiring};
+    before.state = instance.state;
+    before.generation = instance.id.generation;
+    before.retiring = instance.retiring;
     if (instance.counts() && !instance.replaces) ++sizes[instance.service.value];
   }
   for (uint16_t index = 0; index < sizes.size(); ++index) {
@@ -100,6 +102,23 @@ void World::check_instances() {
               service.removed || ending_,
           "a service never has more instances than its max",
           service_words(index) + ": " + std::to_string(sizes[index]));
+  }
+}
+
+// In fair weather; elsewhere a flow that was reset and goes on is counted as opened again.
+void World::check_draining() {
+  if (!scene_.plan.fair) return;
+  for (const Instance& instance : control_->instances()) {
+    Followed& followed = followed_[instance.id.slot.value];
+    const bool drains = instance.state == InstanceState::kDraining && !instance.last_resort &&
+                        steering_.passed_by_all(instance.table_version);
+    const uint64_t opened = board_.slot(instance.id.slot).flows_opened.get();
+    if (drains && followed.drains_since_table == instance.table_version) {
+      HOLDS(scene_.journal, opened == followed.flows_opened, "an instance that drains gets no new flow",
+            name_of(instance));
+    }
+    followed.drains_since_table = drains ? instance.table_version : 0;
+    followed.flows_opened = opened;
   }
 }
 
@@ -140,6 +159,17 @@ void World::check_levels() const {
 // aged, a reset from elsewhere, a table without room.
 void World::check_settled() const {
   if (!scene_.plan.fair || scene_.untracked) return;
+  constexpr uint64_t kLatelyNs = 50 * kNsPerMs;
+  for (uint16_t index = 0; index < config_.services.size(); ++index) {
+    uint64_t in_flight = 0;
+    for (const Instance& instance : control_->instances()) {
+      if (instance.service == ServiceIndex{index}) in_flight += board_.slot(instance.id.slot).in_flight.get();
+    }
+    const uint64_t known = clients_.known(config_.services[index].vip.value(), kLatelyNs);
+    HOLDS(scene_.journal, in_flight <= known, "what has ended is not in flight",
+          service_words(index) + ": " + std::to_string(in_flight) + " on the board, " +
+              std::to_string(known) + " clients have one");
+  }
   for (const auto& [number, connections] : clients_.settled()) {
     const Individual* instance = scene_.book.instance(number);
     const Instance& seen = control_->instances()[instance->id.slot.value];
