@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What boot_bench found, as a table, as JSON, and against the bounds of issue 3.
+// What boot_bench found, as a table, as JSON, and as figures with their bounds.
 #pragma once
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "bench/boot_bench_runs.h"
+#include "bench/support/figures.h"
 
 namespace cheshire {
 
@@ -33,15 +35,11 @@ struct DriverResult {
   std::optional<RateSample> rate;
   std::optional<MemorySample> memory;
 };
-using BenchResult = std::map<std::string, DriverResult>;  // by driver
-
-struct Verdict {
-  bool ok = true;
-  std::string line;  // every bound with its figure
-};
+// By driver; "bare" is the floor (bare_vm.cc), measured as if it were one.
+using BenchResult = std::map<std::string, DriverResult>;
 
 [[nodiscard]] std::string to_table(const BenchResult& result);
-[[nodiscard]] std::string to_json(const BenchResult& result);
-[[nodiscard]] Verdict check_bounds(const BenchResult& result);
+[[nodiscard]] nlohmann::ordered_json details_of(const BenchResult& result);
+[[nodiscard]] bench::Figures figures_of(const BenchResult& result);
 
 }  // namespace cheshire

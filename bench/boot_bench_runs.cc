@@ -203,6 +203,7 @@ Result<std::vector<StartSample>> BootBenchRuns::standby_starts(size_t samples) {
     auto sample = sample_after(id, ordered_ns);
     if (!sample) return sample.error();
     all.push_back(std::move(sample).value());
+    options_.take_turns(Tier::kStandby);
   }
   if (Result<void> ended = end(id); !ended) return ended.error();
   return all;
@@ -215,6 +216,7 @@ Result<std::vector<StartSample>> BootBenchRuns::measure(Tier tier, size_t sample
     auto sample = one_start(tier);
     if (!sample) return sample.error();
     all.push_back(std::move(sample).value());
+    options_.take_turns(tier);
   }
   return all;
 }

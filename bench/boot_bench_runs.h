@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -60,6 +61,8 @@ class BootBenchRuns {
     uint64_t memory_bytes = 16 * kMiB;
     std::string command_line;
     Accelerator accelerator = Accelerator::kAuto;
+    // After each start that was measured: what it is compared with takes its turn.
+    std::function<void(Tier)> take_turns = [](Tier) {};
   };
   // `kvm` is `driver` again if it is one that traces, else nullptr.
   BootBenchRuns(Driver& driver, KvmDriver* kvm, TraceBox& traces, BootBenchDataPlane& plane, Options options)
