@@ -6,18 +6,20 @@
 // microsecond, so these numbers are a start's time; and other than a time they are exact, on any machine.
 //
 // The VM is single-stepped, and this program is its data plane: nothing else is connected.
-//   guest_steps --kernel=grin.elf [--append=…] [--check] [--addresses=FILE]
+//   guest_steps [--kernel=grin.elf] [--append=…] [--check] [--json] [--addresses=FILE]
 // Exit status 77: KVM is missing, or does not step.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
 
 #include "bench/guest_steps_net.h"
+#include "bench/support/figures.h"
 #include "hypervisor/kvm_api/cpuid_table.h"
 #include "hypervisor/vmm/boot_parameters.h"
 #include "hypervisor/vmm/machine.h"
@@ -45,7 +47,7 @@ struct Options {
   std::string kernel;
   std::string append = "grin.quiet=1";
   std::string addresses;
-  bool check = false;
+  bench::FiguresWanted wanted;
 };
 
 // One VM under the stepper: counts instructions until something that matters happens.
@@ -174,8 +176,12 @@ int run(const Options& options) {
   mark("idle");
   auto to_idle = stepper.run_to(Moment::kIdle, network);
   if (!to_idle) return fail(to_idle.error().what);
-  std::cout << "entry to DRIVER_OK " << to_driver_ok.value().steps << "\nDRIVER_OK to idle "
-            << to_idle.value().steps << "\n";
+  bench::Figures figures("guest_steps");
+  const auto bounded = [&](const char* name, uint64_t steps, uint64_t most_steps) {
+    figures.count_at_most(name, "instructions", static_cast<double>(steps), static_cast<double>(most_steps));
+  };
+  bounded("entry to DRIVER_OK", to_driver_ok.value().steps, kToDriverOkMax);
+  bounded("DRIVER_OK to idle", to_idle.value().steps, kToIdleMax);
   uint64_t most = 0;
   for (uint32_t i = 0; i < kSyns; ++i) {
     if (!network.put_syn(i)) return fail("the guest gave no receive buffer");
@@ -187,17 +193,11 @@ int run(const Options& options) {
     mark("idle");
     auto idle = stepper.run_to(Moment::kIdle, network);
     if (!idle) return fail(idle.error().what);
-    std::cout << "SYN to SYN-ACK " << to_answer.value().steps << "\nSYN-ACK to idle " << idle.value().steps
-              << "\n";
+    figures.add("SYN " + std::to_string(i) + ", from SYN-ACK to idle", "instructions",
+                static_cast<double>(idle.value().steps), bench::Better::kLess);
   }
-  if (!options.check) return 0;
-  const uint64_t driver_ok = to_driver_ok.value().steps;
-  const uint64_t first_idle = to_idle.value().steps;
-  const bool ok = driver_ok <= kToDriverOkMax && first_idle <= kToIdleMax && most <= kToSynAckMax;
-  std::cout << (ok ? "ok" : "failed") << ": to DRIVER_OK " << driver_ok << " of " << kToDriverOkMax
-            << ", then to idle " << first_idle << " of " << kToIdleMax << ", to SYN-ACK " << most << " of "
-            << kToSynAckMax << "\n";
-  return ok ? 0 : 1;
+  bounded("SYN to SYN-ACK", most, kToSynAckMax);
+  return bench::report(figures, options.wanted);
 }
 
 }  // namespace
@@ -206,10 +206,15 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   cheshire::Options options;
   CLI::App app("Counts the instructions that a guest needs to come up and to answer");
-  app.add_option("--kernel", options.kernel, "grin's ELF")->required();
+  app.add_option("--kernel", options.kernel, "grin's ELF (that of this build)");
   app.add_option("--append", options.append, "its command line (grin.quiet=1)");
   app.add_option("--addresses", options.addresses, "a file for the address of every instruction");
-  app.add_flag("--check", options.check, "end non-zero when a bound is missed");
+  app.add_flag("--json", options.wanted.json, "print JSON instead of a table");
+  app.add_flag("--check", options.wanted.check, "end non-zero when a bound is missed");
   CLI11_PARSE(app, argc, argv);
+  if (options.kernel.empty()) {
+    const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe");
+    options.kernel = own.parent_path().parent_path() / "unikernel/grin.elf";
+  }
   return cheshire::run(options);
 }

@@ -25,6 +25,7 @@
 #include "bench/openvswitch_peer.h"
 #include "bench/pipeline_case.h"
 #include "bench/statistics.h"
+#include "bench/support/figures.h"
 #include "bench/testpmd_peer.h"
 #include "bench/vanishing_directory.h"
 
@@ -36,11 +37,12 @@ constexpr uint32_t kManyFlows = 1U << 20U;
 constexpr uint32_t kCountedFramesMax = 1U << 16U;
 constexpr int kOpenvswitchSamples = 3;  // of its select group, per run
 constexpr double kOpenvswitchSampleS = 1;
+constexpr double kSynToIoMax = 7;
 
 struct Options {
-  bool json = false;
-  bool check = false;
+  bench::FiguresWanted wanted;
   bool quick = false;
+  bool no_peers = false;
   uint32_t runs = 3;
   std::string one_case;  // the child's side
   std::string pcap;
@@ -68,6 +70,7 @@ struct OpenvswitchFigures {
   std::vector<double> select_group;
   std::vector<double> plain_output;
   std::string error;  // why there are none
+  [[nodiscard]] bool nothing() const { return select_group.empty() && error.empty(); }
 };
 
 // The case that Open vSwitch is compared with.
@@ -193,16 +196,20 @@ Results run_all(const Options& options) {
   for (const Traffic& traffic : traffics) {
     const std::string pcap = directory.path("frames.pcap");
     write_pcap(traffic, pcap);
+    results.testpmd[traffic.name()];
+    for (const PipelineCase& wanted : results.cases) {
+      if (wanted.traffic == traffic) results.own[wanted.name()];
+    }
     for (uint32_t run = 0; run < options.runs; ++run) {
       std::cerr << traffic.name() << ", run " << run + 1 << " of " << options.runs << "\n";
       Peers& peers = results.testpmd[traffic.name()];
-      run_peer(traffic, pcap, "io", peers.io, peers.error);
+      if (!options.no_peers) run_peer(traffic, pcap, "io", peers.io, peers.error);
       for (const PipelineCase& wanted : results.cases) {
         if (!(wanted.traffic == traffic)) continue;
         run_own(wanted, options, pcap, results.own[wanted.name()]);
-        if (wanted == first_case()) run_openvswitch(pcap, results.openvswitch);
+        if (wanted == first_case() && !options.no_peers) run_openvswitch(pcap, results.openvswitch);
       }
-      run_peer(traffic, pcap, "5tswap", peers.swap, peers.error);
+      if (!options.no_peers) run_peer(traffic, pcap, "5tswap", peers.swap, peers.error);
     }
     for (const PipelineCase& wanted : results.cases) {
       if (options.instructions && wanted.traffic == traffic) {
@@ -235,11 +242,13 @@ nlohmann::json to_json(const Results& results) {
         {"testpmd_io", median(peers.io)},
         {"testpmd_io_spread", spread(peers.io)},
         {"testpmd_5tswap", median(peers.swap)},
-        {"ratio_to_io", median(own.cycles) / median(peers.io)},
-        {"million_packets_per_second", static_cast<double>(own.tsc_hz) / median(own.cycles) / 1e6}};
+        {"ratio_to_io", peers.io.empty() ? 0 : median(own.cycles) / median(peers.io)},
+        {"million_packets_per_second",
+         own.cycles.empty() ? 0 : static_cast<double>(own.tsc_hz) / median(own.cycles) / 1e6}};
     if (own.instructions) row["instructions_per_packet"] = *own.instructions;
     if (!own.error.empty() || !peers.error.empty()) row["error"] = own.error + peers.error;
-    if (wanted == first_case()) row["openvswitch"] = to_json(results.openvswitch, median(own.cycles));
+    if (wanted == first_case() && !results.openvswitch.nothing())
+      row["openvswitch"] = to_json(results.openvswitch, median(own.cycles));
     all.push_back(row);
   }
   return {{"cases", all}};
@@ -285,53 +294,58 @@ void print_table(const nlohmann::json& told) {
   }
 }
 
-// The bounds, and what was measured, in one line.
-bool check_bounds(const nlohmann::json& told) {
+// What was measured, with the bounds: ratios to testpmd and to Open vSwitch on the same frames, in turns.
+bench::Figures figures_of(const nlohmann::json& told, bool peers) {
+  using bench::Better;
+  bench::Figures figures("pipeline_bench");
   std::map<std::string, nlohmann::json> rows;
-  bool ok = true;
   for (const auto& row : told.at("cases")) {
-    rows[row.at("name")] = row;
-    ok = ok && !row.contains("error");
+    const std::string name = row.at("name");
+    rows[name] = row;
+    if (row.contains("error")) figures.missing(name, row.at("error"));
+    if (row.at("cycles_per_packet") > 0) {
+      figures.add(name + ": cycles a packet", "cycles", row.at("cycles_per_packet"), Better::kLess);
+    }
+    if (row.contains("instructions_per_packet")) {
+      figures.add(name + ": instructions a packet", "instructions", row.at("instructions_per_packet"),
+                  Better::kLess);
+    }
+    if (!peers) continue;
+    figures.add(name + ": testpmd io", "cycles", row.at("testpmd_io"));
+    figures.add(name + ": testpmd 5tswap", "cycles", row.at("testpmd_5tswap"));
   }
-  std::string line;
-  const auto bound = [&](const std::string& what, double figure, double limit, bool at_least = false) {
-    const bool met = at_least ? figure >= limit : figure <= limit && figure > 0;
-    ok = ok && met;
-    char text[160];
-    std::snprintf(text, sizeof(text), "%s%s %.2f (%s %.2f%s)", line.empty() ? "" : ", ", what.c_str(), figure,
-                  at_least ? "at least" : "at most", limit, met ? "" : ", MISSED");
-    line += text;
+  if (!peers) return figures;
+  const auto to_io = [&](const char* what, const PipelineCase& wanted, double most) {
+    const auto row = rows.find(wanted.name());
+    if (row == rows.end()) return figures.missing(what, wanted.name() + " was not asked for");
+    figures.ratio_at_most(what, row->second.at("ratio_to_io"), most);
   };
   const Traffic few = first_case().traffic;
-  for (const PipelineCase& wanted : cases(true)) {
-    if (rows.contains(wanted.name())) continue;
-    std::cout << "pipeline_bench: not measured: " << wanted.name() << "\n";
-    return false;
-  }
-  const auto& base = rows.at(first_case().name());
-  const double base_cycles = base.at("cycles_per_packet");
-  bound("4 k flows x io", base.at("ratio_to_io"), 2.5);
-  bound("1 M flows x io", rows.at(PipelineCase{.traffic = {.flows = kManyFlows}}.name()).at("ratio_to_io"),
-        4.0);
-  bound("mapped x io", rows.at(PipelineCase{.traffic = few, .mapped = true}.name()).at("ratio_to_io"), 3.0);
-  bound(
-      "1,000 instances x 8",
-      rows.at(PipelineCase{.traffic = few, .instances = 1000}.name()).at("cycles_per_packet").get<double>() /
-          base_cycles,
-      1.3);
-  bound("M SYN/s",
-        rows.at(PipelineCase{.traffic = {.kind = "syn", .flows = kFewFlows}}.name())
-            .at("million_packets_per_second"),
-        5.0, true);
-  const auto other = base.value("openvswitch", nlohmann::json{{"error", "not asked for"}});
-  if (other.contains("error")) {
-    ok = false;
-    line += ", Open vSwitch's cycles x not measured (at least 5.00, MISSED): " + other.value("error", "");
+  to_io("4,096 flows to testpmd io", first_case(), 2.5);
+  to_io("a million flows to testpmd io", {.traffic = {.flows = kManyFlows}}, 4);
+  to_io("mapped to testpmd io", {.traffic = few, .mapped = true}, 3);
+  to_io("a SYN of a new flow to testpmd io", {.traffic = {.kind = "syn", .flows = kFewFlows}}, kSynToIoMax);
+  const auto base = rows.find(first_case().name());
+  const auto many = rows.find(PipelineCase{.traffic = few, .instances = 1000}.name());
+  if (base != rows.end() && many != rows.end()) {
+    figures.ratio_at_most("1,000 instances to 8",
+                          many->second.at("cycles_per_packet").get<double>() /
+                              base->second.at("cycles_per_packet").get<double>(),
+                          1.3);
   } else {
-    bound("Open vSwitch's cycles x", other.at("select_group_to_own"), 5.0, true);
+    figures.missing("1,000 instances to 8", "not both were asked for");
   }
-  std::cout << (ok ? "pipeline_bench: met: " : "pipeline_bench: MISSED: ") << line << "\n";
-  return ok;
+  const char* const switch_to_own = "Open vSwitch's select group to Cheshire";
+  nlohmann::json other = {{"error", "the first case was not asked for"}};
+  if (base != rows.end() && base->second.contains("openvswitch")) other = base->second.at("openvswitch");
+  if (other.contains("error")) {
+    figures.missing(switch_to_own, other.at("error"));
+  } else {
+    figures.add("Open vSwitch, select group", "cycles", other.at("select_group"));
+    figures.add("Open vSwitch, plain output", "cycles", other.at("plain_output"));
+    figures.ratio_at_least(switch_to_own, other.at("select_group_to_own"), 5);
+  }
+  return figures;
 }
 
 int run(const Options& options) {
@@ -341,12 +355,11 @@ int run(const Options& options) {
   }
   nlohmann::json told = to_json(run_all(options));
   if (!options.file.empty()) told = merged(told, options.file);
-  if (options.json) {
-    std::cout << told.dump(2) << "\n";
-  } else {
+  if (!options.wanted.json) {
     print_table(told);
+    std::fflush(stdout);
   }
-  return !options.check || check_bounds(told) ? 0 : 1;
+  return bench::report(figures_of(told, !options.no_peers), options.wanted, told);
 }
 
 }  // namespace
@@ -355,15 +368,18 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   cheshire::Options options;
   CLI::App app("Cycles per packet of the worker, beside dpdk-testpmd and Open vSwitch on the same input");
-  app.add_flag("--json", options.json, "print JSON instead of a table");
-  app.add_flag("--check", options.check, "end non-zero when a bound is missed; the figures in the last line");
+  app.add_flag("--json", options.wanted.json, "print JSON instead of a table");
+  app.add_flag("--check", options.wanted.check,
+               "end non-zero when a bound is missed; the figures in the last line");
   app.add_flag("--quick", options.quick, "only what the bounds are about, and fewer samples");
+  app.add_flag("--no-peers", options.no_peers, "without testpmd and Open vSwitch, and so without bounds");
   app.add_option("--only", options.only, "cases by name, as in the table");
   app.add_option("--file", options.file,
                  "JSON of several calls: these cases take the place of older ones there, and "
                  "table and check are about all of them");
   app.add_flag("--instructions", options.instructions, "count them, with callgrind");
-  app.add_option("--runs", options.runs, "processes per figure (3)")->check(CLI::Range(1, 100));
+  app.add_option("--runs", options.runs, "processes per figure (3); 0 with --instructions: these only")
+      ->check(CLI::Range(0, 100));
   app.add_option("--case", options.one_case, "one case, in this process (JSON)")->group("");
   app.add_option("--pcap", options.pcap, "its frames")->group("");
   app.add_flag("--counted", options.counted, "under callgrind")->group("");

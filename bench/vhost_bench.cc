@@ -26,6 +26,7 @@
 
 #include "bench/pipeline_case.h"
 #include "bench/statistics.h"
+#include "bench/support/figures.h"
 #include "bench/testpmd_peer.h"
 #include "bench/vanishing_directory.h"
 #include "bench/vhost_own_host.h"
@@ -38,10 +39,11 @@ constexpr double kWarmS = 0.3;  // before each window
 constexpr int kWindows = 5;     // of each pair, in each run
 constexpr double kStartS = 60;
 constexpr double kAnswerS = 5;
+constexpr double kShareMin = 0.7;      // of testpmd, at the first number of flows
+constexpr double kManyToFewMin = 0.5;  // at the last number of flows, of what comes back at the first
 
 struct Options {
-  bool json = false;
-  bool check = false;
+  bench::FiguresWanted wanted;
   uint32_t runs = 2;
   std::vector<uint32_t> flows = {10, 1000, 100000, 1000000};
   VhostOwnHost own;  // the child's side
@@ -198,7 +200,8 @@ std::string measure(uint32_t flows, const std::string& pcap, Rates& rates) {
 
 int run(const Options& options) {
   if (options.own.flows != 0) return run_vhost_own_host(options.own);
-  nlohmann::json rows = nlohmann::json::array();
+  bench::Figures figures("vhost_bench");
+  std::vector<double> own;  // by number of flows
   for (const uint32_t flows : options.flows) {
     const VanishingDirectory directory;
     const std::string pcap = directory.path("frames.pcap");
@@ -209,40 +212,24 @@ int run(const Options& options) {
       std::cerr << flows << " flows, run " << run + 1 << " of " << options.runs << "\n";
       why = measure(flows, pcap, rates);
     }
-    rows.push_back({{"flows", flows},
-                    {"packets_per_second", median(rates.own)},
-                    {"spread", spread(rates.own)},
-                    {"testpmd_packets_per_second", median(rates.testpmd)},
-                    {"testpmd_spread", spread(rates.testpmd)},
-                    {"share", median(rates.shares())},
-                    {"share_spread", spread(rates.shares())}});
-    if (!why.empty()) rows.back()["error"] = why;
-  }
-  if (options.json) {
-    std::cout << rows.dump(2) << "\n";
-  } else {
-    for (const auto& row : rows) {
-      std::printf(
-          "%8u flows: %5.2f Mpps back (spread %2.0f%%), testpmd macswap %5.2f (%2.0f%%), share %3.0f%% "
-          "(%2.0f%%) "
-          "%s\n",
-          row.at("flows").get<uint32_t>(), row.at("packets_per_second").get<double>() / 1e6,
-          100 * row.at("spread").get<double>(), row.at("testpmd_packets_per_second").get<double>() / 1e6,
-          100 * row.at("testpmd_spread").get<double>(), 100 * row.at("share").get<double>(),
-          100 * row.at("share_spread").get<double>(), row.value("error", "").c_str());
+    own.push_back(median(rates.own));
+    const std::string name = std::to_string(flows) + " flows";
+    figures.add(name + ", back", "million/s", median(rates.own) / 1e6, bench::Better::kMore);
+    figures.add(name + ", back, testpmd macswap", "million/s", median(rates.testpmd) / 1e6);
+    figures.add(name + ", spread of the share of testpmd", "ratio", spread(rates.shares()));
+    const bool bounded = flows == options.flows.front();
+    if (!why.empty()) {
+      figures.missing(name + ", share of testpmd", why);
+    } else if (bounded) {
+      figures.ratio_at_least(name + ", share of testpmd", median(rates.shares()), kShareMin);
+    } else {
+      figures.add(name + ", share of testpmd", "ratio", median(rates.shares()), bench::Better::kMore);
     }
   }
-  if (!options.check) return 0;
-  const double share = rows.front().at("share");
-  const double kept = rows.back().at("packets_per_second").get<double>() /
-                      rows.front().at("packets_per_second").get<double>();
-  const bool all =
-      std::none_of(rows.begin(), rows.end(), [](const auto& row) { return row.contains("error"); });
-  const bool ok = all && share >= 0.7 && kept >= 0.5;
-  std::printf(
-      "vhost_bench: %s: share of testpmd %.2f (at least 0.70), most flows to fewest %.2f (at least 0.50)\n",
-      ok ? "met" : "MISSED", share, kept);
-  return ok ? 0 : 1;
+  if (own.size() > 1) {
+    figures.ratio_at_least("packets back, most flows to fewest", own.back() / own.front(), kManyToFewMin);
+  }
+  return bench::report(figures, options.wanted);
 }
 
 }  // namespace
@@ -251,8 +238,9 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   cheshire::Options options;
   CLI::App app("Through a virtio-user guest and back, beside dpdk-testpmd with the same guest");
-  app.add_flag("--json", options.json, "print JSON instead of a table");
-  app.add_flag("--check", options.check, "end non-zero when a bound is missed; the figures in the last line");
+  app.add_flag("--json", options.wanted.json, "print JSON instead of a table");
+  app.add_flag("--check", options.wanted.check,
+               "end non-zero when a bound is missed; the figures in the last line");
   app.add_option("--runs", options.runs, "processes of each pair, one after the other, five windows each (2)")
       ->check(CLI::Range(1, 100));
   app.add_option("--flows", options.flows, "numbers of flows (10 1000 100000 1000000)");

@@ -36,6 +36,7 @@
 #include "bench/pipeline_case.h"
 #include "bench/sink_port.h"
 #include "bench/statistics.h"
+#include "bench/support/figures.h"
 #include "bench/testpmd_peer.h"
 #include "check.h"
 #include "dataplane/packet/checksum.h"
@@ -231,7 +232,7 @@ class Stage {
   Sample sample_;
 };
 
-struct Figures {
+struct WayFigures {
   std::array<std::array<std::vector<double>, kWorkers>, kWayNames.size()> cycles;
   std::array<std::array<std::vector<double>, kWorkers>, kWayNames.size()> mpps;
   uint64_t dropped = 0;
@@ -242,7 +243,7 @@ int failed(const std::string& what) {
   return 1;
 }
 
-Result<Figures> run(int samples) {
+Result<WayFigures> run(int samples) {
   const TemporaryDirectory directory;
   const auto file = [&](const char* name) { return directory.path(name); };
   write_frames(file("own-0"), 0, [](uint32_t) { return 0; });
@@ -269,7 +270,7 @@ Result<Figures> run(int samples) {
     if (!nic) return nic.error();
     nics.push_back(std::make_unique<NicPort>(std::move(nic).value()));
   }
-  Figures figures;
+  WayFigures figures;
   const auto take = [&](Way way, const Sample& sample) {
     for (size_t number = 0; number < kWorkers; ++number) {
       if (sample.mpps[number] == 0) continue;
@@ -303,48 +304,35 @@ Result<Figures> run(int samples) {
   return figures;
 }
 
-int report(const Figures& figures, bool json, bool check) {
-  nlohmann::json rows = nlohmann::json::object();
-  if (!json)
-    std::printf("%-10s %22s %22s %14s\n", "", "cycles, worker 0", "cycles, worker 1", "Mpps together");
+int report(const WayFigures& measured, const bench::FiguresWanted& wanted) {
+  using bench::Better;
+  bench::Figures figures("workers_bench");
+  nlohmann::ordered_json details;
   std::array<double, kWayNames.size()> cycles{};
-  std::array<double, kWayNames.size()> rate{};
   for (size_t way = 0; way < kWayNames.size(); ++way) {
-    std::string line;
+    double rate = 0;
     int counted = 0;
     for (size_t number = 0; number < kWorkers; ++number) {
-      const std::vector<double>& samples = figures.cycles[way][number];
-      rows[kWayNames[way]].push_back({{"cycles", samples}, {"mpps", figures.mpps[way][number]}});
-      char text[64] = "                    -";
-      if (!samples.empty()) {
-        std::snprintf(text, sizeof(text), "%12.1f (±%3.0f %%)", median(samples), 50 * spread(samples));
-        cycles[way] += median(samples);
-        rate[way] += median(figures.mpps[way][number]);
-        ++counted;
-      }
-      line += std::string(1, ' ') + text;
+      const std::vector<double>& samples = measured.cycles[way][number];
+      details["samples"][kWayNames[way]].push_back(
+          {{"cycles", samples}, {"mpps", measured.mpps[way][number]}});
+      if (samples.empty()) continue;
+      figures.add(std::string(kWayNames[way]) + ", worker " + std::to_string(number), "cycles/packet",
+                  median(samples), Better::kLess);
+      cycles[way] += median(samples);
+      rate += median(measured.mpps[way][number]);
+      ++counted;
     }
     cycles[way] /= std::max(counted, 1);
-    if (!json) std::printf("%-10s %s %10.2f\n", kWayNames[way], line.c_str(), rate[way]);
+    figures.add(std::string(kWayNames[way]) + ", together", "million/s", rate, Better::kMore);
   }
-  const auto at = [](Way way) { return static_cast<size_t>(way); };
-  const double together = (cycles[at(Way::kAlone0)] + cycles[at(Way::kAlone1)]) / 2 / cycles[at(Way::kHome)];
-  const double hand_over = cycles[at(Way::kForeign)] - cycles[at(Way::kHome)];
-  const bool holds = together >= kTogetherAtLeast;
-  rows["together_of_alone"] = together;
-  rows["hand_over_cycles"] = hand_over;
-  rows["dropped"] = figures.dropped;
-  rows["holds"] = holds;
-  if (json) std::cout << rows.dump() << "\n";
-  if (json && !check) return 0;
-  std::printf(
-      "%stwo workers do %.0f %% of what each does alone with its cycles, bound %.0f %%; a packet handed over "
-      "costs "
-      "%.0f "
-      "cycles more than the %.0f at home; dropped %llu\n",
-      json ? "" : "\n", 100 * together, 100 * kTogetherAtLeast, hand_over, cycles[at(Way::kHome)],
-      static_cast<unsigned long long>(figures.dropped));
-  return check && !holds ? 1 : 0;
+  const auto at = [&](Way way) { return cycles[static_cast<size_t>(way)]; };
+  figures.add("a packet handed over costs more than at home", "cycles/packet",
+              at(Way::kForeign) - at(Way::kHome), Better::kLess);
+  figures.add("packets dropped", "packets", static_cast<double>(measured.dropped));
+  figures.ratio_at_least("packets per cycle of two workers side by side, to those alone",
+                         (at(Way::kAlone0) + at(Way::kAlone1)) / 2 / at(Way::kHome), kTogetherAtLeast);
+  return bench::report(figures, wanted, details);
 }
 
 }  // namespace
@@ -352,15 +340,14 @@ int report(const Figures& figures, bool json, bool check) {
 
 int main(int argc, char** argv) {
   CLI::App app("Two workers side by side: what one costs the other, and what a hand-over costs");
-  bool json = false;
-  bool check = false;
+  cheshire::bench::FiguresWanted wanted;
   int samples = 7;
-  app.add_flag("--json", json, "print JSON instead of a table");
-  app.add_flag("--check", check, "end non-zero when a bound is missed; the figures in the last line");
+  app.add_flag("--json", wanted.json, "print JSON instead of a table");
+  app.add_flag("--check", wanted.check, "end non-zero when a bound is missed; the figures in the last line");
   app.add_option("--samples", samples, "samples per way (7)")->check(CLI::Range(1, 50));
   CLI11_PARSE(app, argc, argv);
   if (::sysconf(_SC_NPROCESSORS_ONLN) < 2) return cheshire::failed("needs two CPUs");
   const auto figures = cheshire::run(samples);
   if (!figures) return cheshire::failed(figures.error().what);
-  return cheshire::report(figures.value(), json, check);
+  return cheshire::report(figures.value(), wanted);
 }
