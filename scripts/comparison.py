@@ -2,7 +2,8 @@
 # Copyright (c) 2026 The Cheshire Authors
 
 """What scripts/compare makes of the words of two benchmarks: figures out of their output, the two commits beside
-each other, and which figure is worse by more than is allowed. Pure: no process, no file, no clock."""
+each other, and which figure is worse by more than is allowed; and what scripts/figures writes of one. Pure: no
+process, no file, no clock."""
 
 import json
 import statistics
@@ -149,3 +150,39 @@ def verdict(rows, max_worse_percent):
     doubt = " (the turns of some do not agree: more --turns, or a quiet machine)" if any(
         is_noisy(row, max_worse_percent) for row in bad) else ""
     return 1, f"compare: {len(bad)} of {len(judged)} figures more than {max_worse_percent:g} % worse: {words}{doubt}"
+
+
+# --- the page of scripts/figures ---
+
+PAGE_HEAD = """# Figures
+
+What the benchmarks gave on one machine on one day. This page is for readers and is written by `scripts/figures`; it
+decides nothing. A machine that others use too gives the same program twice the time in another hour: compare figures
+of one table only. What is promised are ratios, with reasons: [SPECIFICATION.md](../SPECIFICATION.md). Two commits are
+compared by `scripts/compare`.
+"""
+
+
+def bound_words(figure):
+    if "missing" in figure:
+        return "**not measured**"
+    if "bound" not in figure:
+        return ""
+    words = f"at {'least' if figure['better'] == 'more' else 'most'} {figure['bound']:g}"
+    return words if figure["met"] else f"{words}, **missed**"
+
+
+def page(facts, sections):
+    """Markdown of [(what, words)] and [(title, command, document or None, why there is none)]."""
+    lines = [PAGE_HEAD, "| measured on | |", "|---|---|", *(f"| {what} | {words} |" for what, words in facts), ""]
+    for title, command, document, why in sections:
+        lines += [f"## {title}", "", f"`{command}`", ""]
+        if document is None:
+            lines += [f"Not measured: {why}.", ""]
+            continue
+        lines += ["| figure | value | unit | bound |", "|---|---:|---|---|"]
+        for figure in document["figures"]:
+            value = "-" if figure["value"] is None else short(figure["value"])
+            lines.append(f"| {figure['name']} | {value} | {figure['unit']} | {bound_words(figure)} |")
+        lines.append("")
+    return "\n".join(lines)

@@ -136,3 +136,18 @@ class Verdicts(unittest.TestCase):
     def test_as_json(self):
         (told,) = json.loads(json.dumps(comparison.as_json(self.rows(a=([100], [105])))))
         self.assertEqual((told["old"], told["new"], told["ratio"], told["spread"]), (100, 105, 1.05, [1.05, 1.05]))
+
+
+class Page(unittest.TestCase):
+    def test_machine_command_figures_and_what_became_of_bounds(self):
+        document = {"figures": [
+            {"name": "time", "unit": "us", "value": 1234.5, "better": "less"},
+            {"name": "kept", "unit": "ratio", "value": 1.5, "better": "less", "bound": 2, "met": True},
+            {"name": "missed", "unit": "ratio", "value": 0.5, "better": "more", "bound": 0.7, "met": False},
+            {"name": "gone", "unit": "ratio", "value": None, "better": None, "missing": "why", "met": False}]}
+        page = comparison.page([("date", "today")], [("Starts", "build/bench/x", document, None),
+                                                     ("Others", "build/bench/y", None, "no huge pages")])
+        for line in ("| date | today |", "## Starts", "`build/bench/x`", "| time | 1,234 | us |  |",
+                     "| kept | 1.5 | ratio | at most 2 |", "| missed | 0.5 | ratio | at least 0.7, **missed** |",
+                     "| gone | - | ratio | **not measured** |", "Not measured: no huge pages."):
+            self.assertIn(line, page.splitlines())
