@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The Cheshire Authors
 
-"""Measures the figures of SPECIFICATION.md on this machine, with real VMs in a network namespace of its own.
+"""Measures the whole daemon on this machine, with real VMs in a network namespace of its own.
 
   cold starts        one curl each, from zero VMs: the daemon's own record of every stage
   memory             PSS of one idle VM's process, nobody else running the same image
@@ -10,7 +10,8 @@
   idle               CPU time that a daemon without clients and VMs takes, by thread
 
 The build is in build/, or where CHESHIRE_BUILD_DIR says. Needs root. A busy machine gives worse figures: the
-load average is printed with them.
+load average is printed with them. With --check the bounds of SPECIFICATION.md decide the exit status: Cheshire's own
+share of a cold start with QEMU is a part of the whole of it, the CPU time of an idle daemon one of a core.
 """
 
 import argparse
@@ -31,6 +32,8 @@ from support.hugepages import Hugepages, Unavailable  # noqa: E402
 from support.telemetry import STAGES  # noqa: E402
 
 IDLE_SLEEP = "500us"  # of the daemon whose CPU time is measured
+OWN_SHARE_MAX = 0.05  # of a cold start's median
+IDLE_MAX_PERCENT = 5  # of a core
 SETTLE_S = 2.0  # a VM that has answered its last client is idle by then
 
 
@@ -123,6 +126,12 @@ def show_cold_starts(taken):
         print(f"  {words:<34}{figures['p50']:9.3f}{figures['p99']:9.3f}{min(values):9.3f}{figures['max']:9.3f}")
 
 
+def own_share(taken):
+    """The median of Cheshire's own share by the median of the whole, from the SYN to the SYN-ACK on the wire."""
+    return (statistics.median(record["own_ns"] for record, _ in taken)
+            / statistics.median(record["on_wire_ns"] for record, _ in taken))
+
+
 def show_runs(runs, seconds, connections):
     print(f"\none VM: {len(runs)} runs, wrk with {connections} connections for {seconds} s each")
     print(f"  {'':<34}{'median':>9}{'min':>9}{'max':>9}")
@@ -134,16 +143,26 @@ def show_runs(runs, seconds, connections):
 def measure(options, hugepages):
     print(f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}, packet memory in "
           f"{'huge' if hugepages else 'ordinary'} pages", flush=True)
+    bounds = []  # (what, figure, at most)
     if options.cold_starts:
-        show_cold_starts(cold_starts(hugepages, options.cold_starts))
+        taken = cold_starts(hugepages, options.cold_starts)
+        show_cold_starts(taken)
+        bounds.append(("own share of a cold start", own_share(taken), OWN_SHARE_MAX))
     if options.idle:
         print(f"\nidle daemon, idle_sleep {IDLE_SLEEP}: percent of a core over {options.idle} s")
-        for name, percent in idle_daemon(hugepages, options.idle).items():
+        figures = idle_daemon(hugepages, options.idle)
+        for name, percent in figures.items():
             print(f"  {name:<34}{percent:9.1f}")
+        bounds.append(("idle daemon, percent of a core", figures["all threads"], IDLE_MAX_PERCENT))
     runs = [one_vm(hugepages, options.seconds, options.connections) for _ in range(options.runs)]
     if runs:
         show_runs(runs, options.seconds, options.connections)
     print(f"\nload average at the end {os.getloadavg()[0]:.1f}")
+    missed = [what for what, figure, most in bounds if figure > most]
+    if options.check:
+        print(f"measure: {'MISSED' if missed else 'met'}: "
+              + ", ".join(f"{what} {figure:.3g} (at most {most:g})" for what, figure, most in bounds))
+    return 1 if options.check and missed else 0
 
 
 def parse_arguments():
@@ -153,6 +172,7 @@ def parse_arguments():
     parser.add_argument("--idle", type=int, default=10, metavar="S", help="seconds of an idle daemon; 0: none (10)")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="of each run (5)")
     parser.add_argument("--connections", type=int, default=32, metavar="N", help="of wrk (32)")
+    parser.add_argument("--check", action="store_true", help="exit status 1 when a bound is missed; the last line has them")
     return parser.parse_args()
 
 
@@ -167,8 +187,8 @@ def main():
         except Unavailable as error:
             print(f"no huge pages: {error}")
             hugepages = False
-        measure(options, hugepages)
+        return measure(options, hugepages)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
