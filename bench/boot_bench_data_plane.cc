@@ -10,7 +10,7 @@
 #include <bit>
 #include <cstring>
 
-#include "bench/syn_frame.h"
+#include "bench/support/syn_frame.h"
 #include "units.h"
 
 namespace cheshire {

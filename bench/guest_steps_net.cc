@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "bench/syn_frame.h"
+#include "bench/support/syn_frame.h"
 
 namespace cheshire {
 namespace {

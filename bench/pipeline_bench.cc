@@ -22,12 +22,12 @@
 #include <iostream>
 #include <map>
 
-#include "bench/openvswitch_peer.h"
-#include "bench/pipeline_case.h"
-#include "bench/statistics.h"
 #include "bench/support/figures.h"
-#include "bench/testpmd_peer.h"
-#include "bench/vanishing_directory.h"
+#include "bench/support/openvswitch_peer.h"
+#include "bench/support/pipeline_case.h"
+#include "bench/support/statistics.h"
+#include "bench/support/testpmd_peer.h"
+#include "bench/support/vanishing_directory.h"
 
 namespace cheshire {
 namespace {

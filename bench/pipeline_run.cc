@@ -15,9 +15,9 @@
 #include <memory>
 #include <optional>
 
-#include "bench/pipeline_case.h"
-#include "bench/sink_port.h"
-#include "bench/testpmd_peer.h"
+#include "bench/support/pipeline_case.h"
+#include "bench/support/sink_port.h"
+#include "bench/support/testpmd_peer.h"
 #include "check.h"
 #include "dataplane/worker/packet_bytes.h"
 #include "dataplane/worker/worker.h"

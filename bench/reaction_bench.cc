@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "bench/reaction_bench_runs.h"
-#include "bench/statistics.h"
 #include "bench/support/figures.h"
+#include "bench/support/statistics.h"
 
 namespace {
 

@@ -28,7 +28,7 @@
 #include "bench/support/figures.h"
 #include "dataplane/packet/http_refusal.h"
 #include "dataplane/worker/worker.h"
-#include "tests/packets/dpdk.h"
+#include "tests/support/dpdk.h"
 #include "units.h"
 
 namespace cheshire::bench {

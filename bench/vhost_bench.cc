@@ -24,11 +24,11 @@
 #include <optional>
 #include <thread>
 
-#include "bench/pipeline_case.h"
-#include "bench/statistics.h"
 #include "bench/support/figures.h"
-#include "bench/testpmd_peer.h"
-#include "bench/vanishing_directory.h"
+#include "bench/support/pipeline_case.h"
+#include "bench/support/statistics.h"
+#include "bench/support/testpmd_peer.h"
+#include "bench/support/vanishing_directory.h"
 #include "bench/vhost_own_host.h"
 
 namespace cheshire {

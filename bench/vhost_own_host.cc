@@ -13,8 +13,8 @@
 #include <iostream>
 #include <thread>
 
-#include "bench/pipeline_case.h"
-#include "bench/testpmd_peer.h"
+#include "bench/support/pipeline_case.h"
+#include "bench/support/testpmd_peer.h"
 #include "check.h"
 #include "dataplane/port/vhost_server.h"
 #include "dataplane/worker/packet_bytes.h"

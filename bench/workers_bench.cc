@@ -33,11 +33,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "bench/pipeline_case.h"
-#include "bench/sink_port.h"
-#include "bench/statistics.h"
 #include "bench/support/figures.h"
-#include "bench/testpmd_peer.h"
+#include "bench/support/pipeline_case.h"
+#include "bench/support/sink_port.h"
+#include "bench/support/statistics.h"
+#include "bench/support/testpmd_peer.h"
 #include "check.h"
 #include "dataplane/packet/checksum.h"
 #include "dataplane/worker/packet_bytes.h"

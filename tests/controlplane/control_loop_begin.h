@@ -9,7 +9,7 @@
 
 #include <ostream>
 
-#include "tests/controlplane/control_stage.h"
+#include "tests/support/control_stage.h"
 
 namespace cheshire {
 

@@ -4,7 +4,7 @@
 // Shells, standby, and pausing with quiet flows.
 #include <gtest/gtest.h>
 
-#include "tests/controlplane/control_stage.h"
+#include "tests/support/control_stage.h"
 
 namespace cheshire::test {
 namespace {

@@ -8,8 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "tests/hypervisor/vhost_stub.h"
 #include "tests/hypervisor/with_kvm.h"
+#include "tests/support/vhost_stub.h"
 
 namespace cheshire {
 namespace {

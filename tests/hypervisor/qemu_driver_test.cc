@@ -13,8 +13,8 @@
 
 #include "hypervisor/process/child_process.h"
 #include "log.h"
-#include "tests/hypervisor/vhost_stub.h"
 #include "tests/hypervisor/with_qemu.h"
+#include "tests/support/vhost_stub.h"
 
 namespace cheshire {
 namespace {

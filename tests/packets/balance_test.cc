@@ -4,7 +4,7 @@
 // Which instance a new flow goes to, as clients and guests see it. The rule by itself:
 // tests/unit/chooser_test.
 #include "controlplane/fleet/maglev.h"
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -3,7 +3,7 @@
 
 // Packets of one burst that concern each other: the flow table is asked for all of them before the first
 // acts. And guests by the dozen: those that are quiet are looked at in turns.
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

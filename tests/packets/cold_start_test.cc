@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // From a SYN that nobody can take to the first SYN-ACK.
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

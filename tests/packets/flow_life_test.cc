@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Flows between their first and their last packet: steering, ends, reuse of ports, ageing, VLAN tags.
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

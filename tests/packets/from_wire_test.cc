@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Frames from the wire that are not of any flow: what is answered, what is dropped, and with which reason.
-#include "tests/packets/worker_test.h"
 #include "tests/support/sentence.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // What a guest may send, what it may not, and what happens when it does not take its packets.
-#include "tests/packets/worker_test.h"
 #include "tests/support/sentence.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Held SYNs: how long, how many, and what the client does meanwhile.
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

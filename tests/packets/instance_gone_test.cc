@@ -4,7 +4,7 @@
 // Instances that die, drain, and are succeeded in their slot.
 #include <set>
 
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/packets/dpdk.h"
+#include "tests/support/dpdk.h"
 
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);

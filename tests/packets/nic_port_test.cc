@@ -10,7 +10,7 @@
 #include <set>
 
 #include "check.h"
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

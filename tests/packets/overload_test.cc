@@ -3,7 +3,7 @@
 
 // New flows that nobody can take: by which rule, what the client sees, and that nothing stays behind.
 #include "dataplane/packet/http_refusal.h"
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -4,8 +4,8 @@
 // Two workers, the offload manager, and a NIC that takes rules for single flows but none for services: RSS leads every
 // flow to the queue that is not its owner's, until its owner has it pinned.
 #include "dataplane/offload/flow_offload.h"
-#include "tests/packets/worker_test.h"
 #include "tests/support/fake_flow_device.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

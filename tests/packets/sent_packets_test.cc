@@ -9,7 +9,7 @@
 
 #include <vector>
 
-#include "tests/packets/dpdk.h"
+#include "tests/support/dpdk.h"
 
 namespace cheshire::test {
 namespace {

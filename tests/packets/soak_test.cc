@@ -17,7 +17,7 @@
 #include <random>
 #include <set>
 
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Flows that found the flow table full: counted, and served all the same by the instance that hashing names.
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

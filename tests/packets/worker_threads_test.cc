@@ -14,9 +14,9 @@
 #include "dataplane/offload/offload_thread.h"
 #include "dataplane/worker/packet_bytes.h"
 #include "naps.h"
-#include "tests/packets/told_pool.h"
-#include "tests/packets/worker_test.h"
 #include "tests/support/fake_flow_device.h"
+#include "tests/support/told_pool.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -3,7 +3,7 @@
 
 // Three workers, each with its queue: web is worker 0's, api worker 1's, worker 2 has no service. Who receives a
 // packet is the NIC's choice; who acts on it never is.
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 namespace cheshire::test {
 namespace {

@@ -19,7 +19,7 @@
 #include <iostream>
 #include <random>
 
-#include "tests/controlplane/control_stage.h"
+#include "tests/support/control_stage.h"
 #include "tests/support/sentence.h"
 
 namespace cheshire::test {

@@ -15,7 +15,7 @@
 #include <sstream>
 #include <thread>
 
-#include "tests/controlplane/control_stage.h"
+#include "tests/support/control_stage.h"
 #include "tests/support/temporary_directory.h"
 #include "tools/trace_view.h"
 

@@ -16,7 +16,7 @@
 #include <map>
 #include <random>
 
-#include "tests/controlplane/control_stage.h"
+#include "tests/support/control_stage.h"
 
 namespace cheshire::test {
 namespace {

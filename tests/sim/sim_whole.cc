@@ -33,7 +33,7 @@
 #include <optional>
 
 #include "log.h"
-#include "tests/packets/dpdk.h"
+#include "tests/support/dpdk.h"
 #include "tests/sim/world.h"
 
 namespace cheshire::sim {

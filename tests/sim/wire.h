@@ -2,13 +2,13 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // The clients' wire: takes its time, loses frames, doubles them, lets them overtake each other. Its near end is the real
-// ethdev port of tests/packets/dpdk.h, so the NIC's rings are real and can be full.
+// ethdev port of tests/support/dpdk.h, so the NIC's rings are real and can be full.
 #pragma once
 
 #include <map>
 #include <vector>
 
-#include "tests/packets/dpdk.h"
+#include "tests/support/dpdk.h"
 #include "tests/sim/scene.h"
 
 namespace cheshire::sim {

@@ -3,7 +3,7 @@
 
 // What pipeline_bench reads from Open vSwitch's tools: the figures of the right thread, and an error for any text
 // that does not have them. A figure that is not there must never pass for zero.
-#include "bench/openvswitch_statistics.h"
+#include "bench/support/openvswitch_statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Benchmarks leave nothing behind, also when they are killed.
-#include "bench/vanishing_directory.h"
+#include "bench/support/vanishing_directory.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

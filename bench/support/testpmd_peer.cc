@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "bench/testpmd_peer.h"
+#include "bench/support/testpmd_peer.h"
 
 #include <fcntl.h>
 #include <poll.h>

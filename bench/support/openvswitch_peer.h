@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 
-#include "bench/openvswitch_statistics.h"
-#include "bench/testpmd_peer.h"
-#include "bench/vanishing_directory.h"
+#include "bench/support/openvswitch_statistics.h"
+#include "bench/support/testpmd_peer.h"
+#include "bench/support/vanishing_directory.h"
 #include "result.h"
 
 namespace cheshire {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "bench/syn_frame.h"
+#include "bench/support/syn_frame.h"
 
 #include <cstring>
 

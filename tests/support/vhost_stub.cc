@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "tests/hypervisor/vhost_stub.h"
+#include "tests/support/vhost_stub.h"
 
 #include <fcntl.h>
 #include <poll.h>

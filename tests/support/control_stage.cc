@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "tests/controlplane/control_stage.h"
+#include "tests/support/control_stage.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "bench/pipeline_case.h"
+#include "bench/support/pipeline_case.h"
 #include "dataplane/packet/checksum.h"
 #include "net.h"
 

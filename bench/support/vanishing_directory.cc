@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "bench/vanishing_directory.h"
+#include "bench/support/vanishing_directory.h"
 
 #include <fcntl.h>
 #include <signal.h>

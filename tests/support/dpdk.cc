@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "tests/packets/dpdk.h"
+#include "tests/support/dpdk.h"
 
 #include <rte_eal.h>
 #include <rte_eth_ring.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "bench/openvswitch_peer.h"
+#include "bench/support/openvswitch_peer.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "bench/sink_port.h"
+#include "bench/support/sink_port.h"
 
 #include <rte_mbuf.h>
 

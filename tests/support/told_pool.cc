@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "tests/packets/told_pool.h"
+#include "tests/support/told_pool.h"
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "tests/packets/worker_test.h"
+#include "tests/support/worker_test.h"
 
 #include <rte_mbuf.h>
 

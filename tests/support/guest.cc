@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-#include "tests/packets/guest.h"
+#include "tests/support/guest.h"
 
 #include <rte_mbuf.h>
 

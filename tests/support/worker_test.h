@@ -23,9 +23,9 @@
 #include <vector>
 
 #include "dataplane/worker/worker_group.h"
-#include "tests/packets/dpdk.h"
-#include "tests/packets/flow.h"
-#include "tests/packets/guest.h"
+#include "tests/support/dpdk.h"
+#include "tests/support/flow.h"
+#include "tests/support/guest.h"
 
 namespace cheshire::test {
 
