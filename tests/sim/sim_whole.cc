@@ -33,8 +33,8 @@
 #include <optional>
 
 #include "log.h"
-#include "tests/support/dpdk.h"
 #include "tests/sim/world.h"
+#include "tests/support/dpdk.h"
 
 namespace cheshire::sim {
 namespace {

@@ -8,8 +8,8 @@
 #include <map>
 #include <vector>
 
-#include "tests/support/dpdk.h"
 #include "tests/sim/scene.h"
+#include "tests/support/dpdk.h"
 
 namespace cheshire::sim {
 
