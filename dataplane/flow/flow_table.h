@@ -57,14 +57,37 @@ enum class FlowState : uint8_t {
   kClosing,  // reset, or both sides finished: kept for stragglers, no longer in flight
 };
 
-inline constexpr uint8_t kFlowFinFromClient = 0x01;
-inline constexpr uint8_t kFlowFinFromGuest = 0x02;
-inline constexpr uint8_t kFlowConfirmed = 0x10;   // the client went on after the SYN-ACK
-inline constexpr uint8_t kFlowReset = 0x08;       // the client reset it, or somebody in its name
-inline constexpr uint8_t kFlowOwesAnswer = 0x20;  // the client has sent data since the guest last did
-inline constexpr uint8_t kFlowHoldsSyn = 0x04;    // guest_next names the parked copy of its SYN
-inline constexpr uint8_t kFlowMetOnce =
-    0x40;  // one of its packets was sampled on its way over (long_flows.h)
+enum class FlowFlag : uint8_t {
+  kFinFromClient = 0x01,
+  kFinFromGuest = 0x02,
+  kHoldsSyn = 0x04,    // guest_next names the parked copy of its SYN
+  kReset = 0x08,       // the client reset it, or somebody in its name
+  kConfirmed = 0x10,   // the client went on after the SYN-ACK
+  kOwesAnswer = 0x20,  // the client has sent data since the guest last did
+  kMetOnce = 0x40,     // one of its packets was sampled on its way over (long_flows.h)
+};
+
+class FlowFlags {
+ public:
+  constexpr FlowFlags() = default;
+  constexpr FlowFlags(FlowFlag flag) : bits_(static_cast<uint8_t>(flag)) {}  // one flag is a set of flags
+  friend constexpr FlowFlags operator|(FlowFlags a, FlowFlags b) {
+    a.bits_ |= b.bits_;
+    return a;
+  }
+  // Of several: all of them.
+  [[nodiscard]] constexpr bool has(FlowFlags flags) const { return (bits_ & flags.bits_) == flags.bits_; }
+  constexpr void set(FlowFlags flags) { bits_ |= flags.bits_; }
+  constexpr void clear(FlowFlags flags) { bits_ &= static_cast<uint8_t>(~flags.bits_); }
+  constexpr void toggle(FlowFlags flags) { bits_ ^= flags.bits_; }
+  [[nodiscard]] constexpr uint8_t bits() const { return bits_; }
+
+ private:
+  uint8_t bits_ = 0;
+};
+constexpr FlowFlags operator|(FlowFlag a, FlowFlag b) {
+  return FlowFlags(a) | FlowFlags(b);
+}
 
 struct alignas(32) FlowEntry {
   FlowKey key;
@@ -73,13 +96,13 @@ struct alignas(32) FlowEntry {
   uint32_t guest_next = 0;  // sequence number after the last byte seen from the guest
   SlotIndex slot;
   FlowState state = FlowState::kHeld;
-  uint8_t flags = 0;
+  FlowFlags flags;
   MacAddress client_mac;  // where replies go: the sender of the flow's last packet
   uint16_t vlan_tci = 0;
 
   // State and flags as one number, to be compared at once.
-  static constexpr uint16_t condition_of(FlowState state, unsigned flags) {
-    return static_cast<uint16_t>(flags << 8U | static_cast<unsigned>(state));
+  static constexpr uint16_t condition_of(FlowState state, FlowFlags flags) {
+    return static_cast<uint16_t>(unsigned{flags.bits()} << 8U | static_cast<unsigned>(state));
   }
   [[nodiscard]] uint16_t condition() const {
     uint16_t condition;

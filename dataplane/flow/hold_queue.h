@@ -62,6 +62,7 @@ class HoldQueue {
   [[nodiscard]] uint32_t waiting(ServiceIndex service) const { return lists_[service.value].waiting.length; }
   [[nodiscard]] uint32_t offered(ServiceIndex service) const { return lists_[service.value].offered.length; }
   [[nodiscard]] uint32_t held(ServiceIndex service) const { return waiting(service) + offered(service); }
+  [[nodiscard]] size_t services() const { return lists_.size(); }
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] size_t syns_max() const { return records_.size() - 1; }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// SipHash-1-3 of one 64-bit word: the keyed hash of the flow table, so that a client that does not know the
-// key cannot choose flows that fall into one bucket. Aumasson and Bernstein, "SipHash: a fast short-input
+// SipHash-1-3 of one 64-bit word: the keyed hash for what can be seen from outside, as which instance a flow is steered
+// to, which cookie an address gets, which bucket of the source guard it shares. A client that does not know the key can
+// neither foretell nor choose it. The flow table, which nobody sees, has a cheaper one (flow_hash.h). Aumasson and Bernstein, "SipHash: a fast short-input
 // PRF" (2012); one compression and three finalisation rounds, as hash tables commonly take.
 #pragma once
 

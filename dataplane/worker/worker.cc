@@ -5,17 +5,21 @@
 
 #include <rte_mbuf.h>
 
-#include <algorithm>
-#include <bit>
-#include <span>
+#include "dataplane/packet/answer.h"
+#include "dataplane/worker/flow_marks.h"
+#include "dataplane/worker/packet_bytes.h"
 
 namespace cheshire {
 namespace {
 
 // Packets rarely wait for housekeeping, decisions do: every turn when idle, every sixteenth under load.
 constexpr uint64_t kHousekeepingTurns = 16;
-// Guests that take nothing are asked again in turns: each costs an attempt.
-constexpr size_t kStuckLooks = 16;
+
+// Once, at start: where each slot's row on the board is.
+SlotArray& with_rows(SlotArray& slots, const WorkerBoard& board) {
+  for (uint16_t index = 0; index < slots.size(); ++index) slots[index].load = &board.slot(SlotIndex{index});
+  return slots;
+}
 
 }  // namespace
 
@@ -23,208 +27,219 @@ Worker::Worker(const WorkerOptions& options, const WorkerLinks& links)
     : options_(options),
       nic_(links.nic->queue(options.number)),
       marks_(links.marks),
-      pins_(marks_ != nullptr && nic_.receives() ? links.pins : nullptr),
-      steering_(*links.steering),
-      port_messages_(*links.port_messages),
-      load_ring_(*links.load_ring),
       board_(*links.board, options.number),
-      doorbell_(links.doorbell),
-      finder_(options.number),
-      rewrites_(options.services),
-      chooser_(options.services, options.slots),
-      admission_(options.services, options.slots, options.config, options.cookie_key, options.flow_hash_key),
-      flows_(options.config.flows_max, options.flow_hash_key),
+      slot_array_(options.slots),
       hold_(options.services, options.held_syns_max),
-      slots_(options.slots),
-      fresh_(options.slots),
-      hand_over_(links.hand_over),
-      sampler_(options.packets_per_sample, static_cast<uint32_t>(options.number) + 1) {
-  CHECK(std::has_single_bit(options.packets_per_sample) && options.packets_per_sample >= 2 * kBurst);
-  if (hand_over_ != nullptr) {
-    batches_.resize(hand_over_->workers());
-    incoming_ = hand_over_->rings_to(options.number);
-  }
-  for (uint16_t index = 0; index < options.slots; ++index)
-    slots_[index].load = &board_.slot(SlotIndex{index});
-  for (auto* slots : {&polled_, &to_prove_, &hot_, &stuck_, &touched_}) slots->reserve(options.slots);
-  // An instance is swept when its port dies, or when it leaves the table; its successor may be, too, before
-  // the first sweep is over.
-  sweeps_.reserve(2 * options.slots);
-}
-
-Worker::~Worker() {
-  // A SYN that was delivered left as that copy; the original is only ours.
-  const auto release = [&](HeldSyn* syn) {
-    if (syn->was_delivered) return rte_pktmbuf_free(syn->packet);
-    drop(syn->packet, DropReason::k_shutdown);
-  };
-  for (SlotState& slot : slots_) {
-    for (; !slot.queue.empty(); slot.queue.pop(1)) drop(*slot.queue.front(), DropReason::k_shutdown);
-  }
-  for (uint16_t index = 0; index < options_.services; ++index) {
-    const ServiceIndex service{index};
-    for (HeldSyn* syn = hold_.first_waiting(service); syn != nullptr; syn = hold_.next(syn)) release(syn);
-    for (HeldSyn* syn = hold_.first_offered(service); syn != nullptr; syn = hold_.next(syn)) release(syn);
-  }
-  for (uint16_t i = 0; i < to_clients_count_; ++i) drop(to_clients_[i], DropReason::k_shutdown);
-  for (SpscRing<rte_mbuf*>* ring : incoming_) {
-    for (rte_mbuf* packet = nullptr; ring->pop(packet); drop(packet, DropReason::k_shutdown)) {
-      board_.worker.taken_over.increment();
-    }
-  }
-  sent_.free();
-}
+      chooser_(options.services, options.slots),
+      finder_(options.number),
+      report_(board_, *links.load_ring, links.doorbell, hold_, with_rows(slot_array_, board_)),
+      guest_poll_(slot_array_),
+      egress_(nic_, options.pool, options.services, board_, slot_array_, report_, guest_poll_),
+      limits_(slot_array_, chooser_),
+      flow_life_(options.config, options.flow_hash_key, slot_array_, chooser_, limits_, report_),
+      slots_(options.number, board_, slot_array_,
+             {.steering = links.steering,
+              .port_messages = links.port_messages,
+              .finder = &finder_,
+              .chooser = &chooser_,
+              .report = &report_,
+              .limits = &limits_,
+              .flow_life = &flow_life_,
+              .egress = &egress_}),
+      admission_({.services = options.services,
+                  .config = options.config,
+                  .cookie_key = options.cookie_key,
+                  .source_key = options.flow_hash_key},
+                 board_, slot_array_, SteeringHash(options.flow_hash_key), chooser_, limits_, egress_),
+      cold_start_(board_, {.hold = &hold_,
+                           .chooser = &chooser_,
+                           .report = &report_,
+                           .flow_life = &flow_life_,
+                           .egress = &egress_,
+                           .slots = &slots_,
+                           .admission = &admission_}),
+      untracked_(options.config.idle_timeout_ns, board_, slot_array_, SteeringHash(options.flow_hash_key),
+                 chooser_, egress_),
+      exchange_(options.number, options.packets_per_sample,
+                {.hand_over = links.hand_over,
+                 .marks = links.marks,
+                 .pins = links.marks != nullptr && nic_.receives() ? links.pins : nullptr,
+                 .egress = &egress_}),
+      client_segments_(board_, {.hold = &hold_,
+                                .report = &report_,
+                                .flow_life = &flow_life_,
+                                .egress = &egress_,
+                                .admission = &admission_,
+                                .cold_start = &cold_start_,
+                                .untracked = &untracked_}),
+      guest_segments_(slot_array_, {.report = &report_,
+                                    .flow_life = &flow_life_,
+                                    .egress = &egress_,
+                                    .cold_start = &cold_start_,
+                                    .untracked = &untracked_}) {}
 
 bool Worker::turn(uint64_t now_ns) {
-  now_ns_ = now_ns;
+  turn_.now_ns = now_ns;
   board_.worker.turns.increment();
   bool clients_came = receive_from_clients();
-  if (!incoming_.empty() && receive_from_workers()) clients_came = true;
+  if (exchange_.has_others() && receive_from_workers()) clients_came = true;
   const bool busy = receive_from_guests(clients_came) || clients_came;
-  flush_to_guests();
+  egress_.flush_to_guests();
   transmit();
   if (!busy || board_.worker.turns.get() % kHousekeepingTurns == 0) housekeeping();
-  sent_.free();
-  idle_turns_ = busy ? 0 : idle_turns_ + 1;
+  egress_.free_sent();
   if (!busy) board_.worker.idle_turns.increment();
   return busy;
 }
 
 void Worker::housekeeping() {
-  take_steering_table();
-  take_port_messages();
-  advance_sweeps();
-  if (hold_.size() != 0) serve_held();
-  probe_unproven();
-  age_flows();
-  if (now_ns_ - load_published_ns_ >= options_.config.publication_ns) publish_load();
-  flush_to_guests();
+  slots_.take_steering_table(turn_);
+  slots_.take_port_messages(turn_);
+  cold_start_.serve_all(turn_);
+  slots_.advance_sweeps(turn_);
+  cold_start_.probe_unproven(turn_);
+  flow_life_.age(turn_);
+  if (report_.is_due(turn_, options_.config.publication_ns)) {
+    board_.worker.flows.set(flow_life_.table().size());
+    limits_.adapt(turn_, slots_.alive());
+    cold_start_.probe_quiet(turn_);
+    report_.publish(turn_);
+  }
+  egress_.flush_to_guests();
   transmit();
 }
 
-// What nearly each batch is where there are more instances than packets in a burst.
-[[gnu::always_inline]] inline bool Worker::flush_one(SlotState& slot) {
-  rte_mbuf** front = slot.queue.front();
-  if (slot.port->to_guest(front, 1) == 0) [[unlikely]]
-    return false;
-  count_given(slot, 1, sent_.add(front, 1));
-  slot.queue.clear();
+void Worker::transmit() {
+  egress_.transmit(turn_);
+  slots_.report_ready(turn_);
+}
+
+bool Worker::receive_from_clients() {
+  burst_.count = nic_.receive(burst_.packets.data(), kBurst);
+  if (burst_.count == 0) return false;
+  egress_.count_from_nic(burst_.count);
+  read_from_clients(burst_, finder_, nic_, flow_life_.table());
+  if (exchange_.has_others()) exchange_.give_foreign(turn_, burst_);
+  if (marks_ != nullptr) note_marks(&WorkerMarks::watched_here);
+  look_up(burst_, flow_life_.table());
+  act_on_clients();
   return true;
 }
 
-[[gnu::always_inline]] inline bool Worker::flush_many(SlotState& slot) {
-  uint64_t packets = 0;
-  uint64_t bytes = 0;
-  uint16_t count = 0;
-  uint16_t sent = 0;
-  do {
-    count = static_cast<uint16_t>(slot.queue.contiguous());
-    rte_mbuf** front = slot.queue.front();
-    sent = slot.port->to_guest(front, count);
-    bytes += sent_.add(front, sent);
-    packets += sent;
-    slot.queue.pop(sent);
-    // Less than it was offered: its ring is full, and the rest waits for its next buffers.
-  } while (sent == count && !slot.queue.empty());
-  count_given(slot, packets, bytes);
-  return slot.queue.empty();
+// From each of the others a burst at most, as from the NIC. The giver may know a newer table, with a service that we
+// have not heard of: what it had read before it gave is seen by who takes, so ours is as new as its then.
+bool Worker::receive_from_workers() {
+  bool came = false;
+  for (SpscRing<rte_mbuf*>* ring : exchange_.incoming()) {
+    if (!exchange_.take(*ring, burst_)) continue;
+    came = true;
+    slots_.take_steering_table(turn_);
+    read_handed_over(burst_, finder_, nic_.mac(), flow_life_.table());
+    Exchange::drop_astray(burst_);
+    if (marks_ != nullptr) note_marks(&WorkerMarks::watched_over);
+    look_up(burst_, flow_life_.table());
+    exchange_.look_for_long_flow(turn_, burst_, flow_life_.table());
+    act_on_clients();
+  }
+  return came;
 }
 
-// Whether its queue is empty now. In line: with many instances it is done for each packet.
-[[gnu::always_inline]] inline bool Worker::flush_slot(SlotIndex index, SlotState& slot) {
-  if (slot.queue.empty()) [[unlikely]]
+void Worker::note_marks(Counter WorkerMarks::*watched) {
+  compare_marks(burst_, *marks_, options_.number);
+  count_watched(burst_, marks_->orders, marks_->by_worker[options_.number].*watched);
+}
+
+bool Worker::receive_from_guests(bool clients_came) {
+  return guest_poll_.round(clients_came, slots_.alive(), [this](SlotIndex index, Slot& slot) {
+    const uint16_t count = slot.port->from_guest(options_.pool, burst_.packets.data(), kBurst);
+    if (count == 0) [[likely]]
+      return false;
+    burst_.count = count;
+    act_on_guest(index, slot);
     return true;
-  if (!slot.alive()) [[unlikely]]
-    return false;  // on standby, its device taken down: what came for it waits
-  becomes_hot(index, slot);
-  touch(index, slot);
-  return slot.queue.size() == 1 ? flush_one(slot) : flush_many(slot);
+  });
 }
 
-[[gnu::noinline]] void Worker::flush_stuck() {
-  for (size_t looks = std::min(stuck_.size(), kStuckLooks); looks > 0; --looks) {
-    if (stuck_next_ >= stuck_.size()) stuck_next_ = 0;
-    const SlotIndex index = stuck_[stuck_next_];
-    SlotState& slot = slots_[index.value];
-    slot.to_flush = !flush_slot(index, slot);
-    count_queued(slot);
-    if (slot.to_flush) {
-      ++stuck_next_;
-      continue;
+void Worker::act_on_clients() {
+  const uint32_t now = flow_time(turn_.now_ns);
+  const uint16_t count = burst_.count;
+  for (uint16_t i = 0; i < count; ++i) {
+    if (burst_.steps[i] != Step::kPlainSegment || !pass_on_to_guest(i, now)) [[unlikely]]
+      client_segments_.act(turn_, burst_, i);
+  }
+}
+
+// What nearly every packet is: a plain segment of an open flow, whose entry is the candidate. False: it takes more.
+[[gnu::always_inline]] inline bool Worker::pass_on_to_guest(uint16_t i, uint32_t now) {
+  FlowEntry* flow = burst_.candidates[i];
+  const FlowKey& key = burst_.keys[i];
+  if (!(flow->key == key)) return false;
+  rte_mbuf* packet = burst_.packets[i];
+  const ParsedPacket& parsed = burst_.parsed[i];
+  uint8_t* frame = bytes_of(packet);
+  const bool has_payload = parsed.l4_length != parsed.tcp_header_length;
+  Slot& slot = slot_array_[flow->slot.value];
+  if (!FlowLife::is_plain_from_client(*flow, has_payload, header_at<EthernetHeader>(frame, 0)) ||
+      !(slot.living == flow->generation)) {
+    return false;
+  }
+  FlowLife::note_seen(*flow, now);
+  if (has_payload) report_.note_asked(turn_, slot);
+  set_length(packet, parsed.frame_length);
+  egress_.rewrite(key.service).to_guest(frame, parsed);
+  egress_.queue_to_guest(turn_, flow->slot, slot, packet);
+  return true;
+}
+
+[[gnu::noinline]] void Worker::act_on_guest(SlotIndex index, Slot& slot) {
+  report_.touch(index, slot);
+  report_.note_heard(turn_, slot);
+  uint64_t bytes = 0;
+  for (uint16_t i = 0; i < burst_.count; ++i) bytes += burst_.packets[i]->pkt_len;
+  egress_.count_from_guest(slot, burst_.count, bytes);
+  read_from_guest(burst_, turn_.service(slot.service), slot.service, flow_life_.table());
+  look_up(burst_, flow_life_.table());
+  const uint32_t now = flow_time(turn_.now_ns);
+  for (uint16_t i = 0; i < burst_.count; ++i) {
+    rte_mbuf* packet = burst_.packets[i];
+    switch (burst_.steps[i]) {
+      case Step::kPlainSegment:
+      case Step::kSegment: {
+        FlowEntry* flow = flow_life_.table().find(burst_.places[i], burst_.keys[i], burst_.candidates[i]);
+        if (!pass_on_to_client(i, index, flow, now)) [[unlikely]]
+          guest_segments_.act(turn_, index, packet, burst_.parsed[i], flow);
+        break;
+      }
+      case Step::kAnswerArp:
+        make_arp_reply(bytes_of(packet), burst_.parsed[i], kGatewayMac);
+        egress_.queue_to_guest(turn_, index, slot, packet);
+        break;
+      case Step::kDrop:
+      case Step::kForeign:  // for clients only, as
+      case Step::kAnswerEcho:
+      case Step::kNoService:
+        egress_.drop_of(slot, packet, burst_.parsed[i].reason);
+        break;
     }
-    slot.stuck = false;
-    stuck_[stuck_next_] = stuck_.back();
-    stuck_.pop_back();
   }
 }
 
-void Worker::flush_to_guests() {
-  if (!stuck_.empty()) flush_stuck();
-  for (const SlotIndex index : std::span(fresh_).first(fresh_count_)) {
-    SlotState& slot = slots_[index.value];
-    slot.to_flush = !flush_slot(index, slot);
-    if (!slot.to_flush) [[likely]]
-      continue;
-    count_queued(slot);
-    slot.stuck = true;
-    stuck_.push_back(index);
+// What nearly every packet is: a plain segment of an open flow that the guest was given. False: it takes more.
+[[gnu::always_inline]] inline bool Worker::pass_on_to_client(uint16_t i, SlotIndex index, FlowEntry* flow,
+                                                             uint32_t now) {
+  rte_mbuf* packet = burst_.packets[i];
+  const ParsedPacket& parsed = burst_.parsed[i];
+  if (burst_.steps[i] != Step::kPlainSegment || flow == nullptr ||
+      !flow_life_.is_plain_from_guest(*flow, index, parsed.l4_length != parsed.tcp_header_length)) {
+    return false;
   }
-  fresh_count_ = 0;
-  board_.worker.packets_to_guest.add(flushed_);
-  flushed_ = 0;
-}
-
-// A packet that is queued and leaves in the same turn is never counted as held.
-void Worker::count_queued(SlotState& slot) {
-  board_.worker.held_packets.add(uint64_t{slot.queue.size()} - slot.queue_counted);
-  slot.queue_counted = slot.queue.size();
-}
-
-[[gnu::noinline]] void Worker::wakes(SlotIndex index, const SlotState& slot) {
-  if (board_.slot(index).wake_since_ns.get() != 0) return;
-  board_.slot(index).wake_since_ns.set(now_ns_);
-  tell(LoadEdge::kWake, slot.service, index);
-}
-
-[[gnu::noinline]] void Worker::drop_for_full_ring(SlotIndex index, rte_mbuf* packet) {
-  board_.slot(index).drops.increment();
-  drop(packet, DropReason::k_guest_ring_full);
-}
-
-void Worker::send_to_client(rte_mbuf* packet) {
-  if (to_clients_count_ == to_clients_.size()) transmit();
-  to_clients_[to_clients_count_++] = packet;
-}
-
-void Worker::transmit() {
-  if (to_clients_count_ != 0) {
-    const uint16_t sent = nic_.transmit(to_clients_.data(), to_clients_count_);
-    board_.worker.nic_tx_packets.add(sent);
-    for (uint16_t i = sent; i < to_clients_count_; ++i) drop(to_clients_[i], DropReason::k_nic_tx_full);
-    to_clients_count_ = 0;
-    if (rejections_in_turn_ != 0) time_rejections();
-  }
-  if (ready_unreported_ != 0) report_ready();
-}
-
-// The first SYN-ACK of an instance has left: only now is the time of its start whole, and told.
-[[gnu::noinline]] void Worker::report_ready() {
-  const uint64_t on_wire_ns = monotonic_ns();
-  for (const SlotIndex index : polled_) {
-    SlotState& slot = slots_[index.value];
-    if (!slot.ready_unreported) continue;
-    slot.ready_unreported = false;
-    SlotLoad& load = board_.slot(index);
-    load.on_wire_ns.set(on_wire_ns);
-    load.ready_generation.publish(slot.generation.value);
-    tell(LoadEdge::kReady, slot.service, index);
-  }
-  ready_unreported_ = 0;
-}
-
-void Worker::drop(rte_mbuf* packet, DropReason reason) {
-  board_.worker.drops[static_cast<size_t>(reason)].increment();
-  rte_pktmbuf_free(packet);
+  const auto& tcp = header_at<TcpHeader>(bytes_of(packet), parsed.l4_offset);
+  FlowLife::note_seen(*flow, now);
+  FlowLife::note_guest_next(*flow, tcp.sequence.value() + tcp_sequence_length(parsed));
+  set_length(packet, parsed.frame_length);
+  egress_.rewrite(flow->key.service).from_guest(bytes_of(packet), parsed, nic_.mac(), flow->client_mac);
+  egress_.send_to_client(turn_, packet);
+  return true;
 }
 
 }  // namespace cheshire

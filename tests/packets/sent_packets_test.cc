@@ -2,7 +2,7 @@
 // Copyright (c) 2026 The Cheshire Authors
 
 // Whatever kinds of buffers were sent, each goes back to where it came from.
-#include "dataplane/worker/sent_packets.h"
+#include "dataplane/worker/sent_packets_inline.h"
 
 #include <gtest/gtest.h>
 #include <rte_mempool.h>

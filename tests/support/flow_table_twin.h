@@ -44,7 +44,7 @@ class FlowTableTwin {
     entry->last_seen = stamps_;
     entry->guest_next = ~stamps_;
     entry->state = FlowState::kOpen;
-    entry->flags = kFlowHoldsSyn;
+    entry->flags = FlowFlag::kHoldsSyn;
     entry->vlan_tci = 7;
     model_.emplace(key.as_integer(), stamps_);
     CHECK(table_.size() == model_.size());

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What the worker tells of its load: counters are on the board already, here the records about them.
-#include <algorithm>
+#include "dataplane/worker/load_report.h"
 
-#include "dataplane/worker/worker.h"
+#include <algorithm>
 
 namespace cheshire {
 namespace {
@@ -14,11 +13,27 @@ constexpr uint64_t kTimedMaxNs = kNsPerSecond;
 
 }  // namespace
 
+LoadReport::LoadReport(const WorkerBoard& board, SpscRing<LoadRecord>& ring, Doorbell* doorbell,
+                       const HoldQueue& hold, SlotArray& slots)
+    : board_(board), ring_(ring), doorbell_(doorbell), hold_(hold), slots_(slots) {
+  touched_.reserve(slots.size());
+}
+
+void LoadReport::begin_instance(const Turn& turn, SlotIndex index) {
+  Slot& slot = slots_[index.value];
+  slot.in_flight_peak = 0;
+  slot.asked_ns = 0;
+  slot.heard_ns = turn.now_ns;
+  slot.timed_since_ns = 0;
+  slot.stall_told = false;
+  slot.load->queue_delay_ns.set(0);
+  slot.load->wake_since_ns.set(0);
+  slot.load->silent_since_ns.set(0);
+}
+
 // With many instances each record waits for lines of its slot and its row, unless they are fetched ahead.
-void Worker::publish_load() {
-  load_published_ns_ = now_ns_;
-  board_.worker.flows.set(flows_.size());
-  look_after_instances();
+void LoadReport::publish(const Turn& turn) {
+  published_ns_ = turn.now_ns;
   size_t kept = 0;
   for (size_t i = 0; i < touched_.size(); ++i) {
     constexpr size_t kAhead = 4;
@@ -30,18 +45,18 @@ void Worker::publish_load() {
       __builtin_prefetch(&board_.slot(next).flows_opened);
     }
     const SlotIndex index = touched_[i];
-    SlotState& slot = slots_[index.value];
+    Slot& slot = slots_[index.value];
     slot.touched = false;
     if (!slot.alive()) continue;
-    tell(look_at_backlog(index, slot), slot.service, index);
+    tell(turn, observe_backlog(slot), slot.service, index);
     if (slot.touched) touched_[kept++] = index;
   }
   touched_.resize(kept);
 }
 
-LoadEdge Worker::look_at_backlog(SlotIndex index, SlotState& slot) {
+LoadEdge LoadReport::observe_backlog(Slot& slot) {
   const Backlog backlog = slot.port->backlog();
-  board_.slot(index).queue_delay_ns.set(backlog.age_ns);
+  slot.load->queue_delay_ns.set(backlog.age_ns);
   slot.touched = backlog.packets != 0;  // looked at again, even if nothing comes
   const bool stands = backlog.packets != 0 && backlog.consumed == slot.consumed;
   slot.consumed = backlog.consumed;
@@ -50,10 +65,10 @@ LoadEdge Worker::look_at_backlog(SlotIndex index, SlotState& slot) {
   return tells ? LoadEdge::kStalled : LoadEdge::kPeriodic;
 }
 
-void Worker::tell(LoadEdge edge, ServiceIndex service, SlotIndex index) {
-  SlotState& slot = slots_[index.value];
+void LoadReport::tell(const Turn& turn, LoadEdge edge, ServiceIndex service, SlotIndex index) {
+  Slot& slot = slots_[index.value];
   const SlotLoad& load = *slot.load;
-  const bool told = load_ring_.fill_next([&](LoadRecord& record) {
+  const bool told = ring_.fill_next([&](LoadRecord& record) {
     record.version = kLoadRecordVersion;
     record.edge = edge;
     record.reserved = 0;
@@ -63,7 +78,7 @@ void Worker::tell(LoadEdge edge, ServiceIndex service, SlotIndex index) {
     record.in_flight = slot.in_flight;
     record.in_flight_peak = std::max(slot.in_flight_peak, slot.in_flight);
     record.waiting_syns = hold_.waiting(service);
-    record.time_ns = now_ns_;
+    record.time_ns = turn.now_ns;
     record.flows_opened = load.flows_opened.get();
     record.packets_to_guest = load.packets_to_guest.get();
     record.packets_from_guest = load.packets_from_guest.get();
@@ -74,20 +89,18 @@ void Worker::tell(LoadEdge edge, ServiceIndex service, SlotIndex index) {
   if (doorbell_ != nullptr && edge != LoadEdge::kPeriodic) doorbell_->ring();
 }
 
-// One SYN at a time and slot: a sample is enough, and the flow's entry has no room for its time.
-void Worker::time_handshake(SlotIndex index, const FlowKey& flow) {
-  SlotState& slot = slots_[index.value];
-  if (slot.timed_since_ns != 0 && now_ns_ - slot.timed_since_ns < kTimedMaxNs) return;
+void LoadReport::note_handshake_began(const Turn& turn, SlotIndex index, const FlowKey& flow) {
+  Slot& slot = slots_[index.value];
+  if (slot.timed_since_ns != 0 && turn.now_ns - slot.timed_since_ns < kTimedMaxNs) return;
   slot.timed = flow;
-  slot.timed_since_ns = now_ns_;
+  slot.timed_since_ns = turn.now_ns;
 }
 
-void Worker::handshake_ended(SlotIndex index, const FlowKey& flow) {
-  SlotState& slot = slots_[index.value];
+void LoadReport::note_handshake_ended(const Turn& turn, SlotIndex index, const FlowKey& flow) {
+  Slot& slot = slots_[index.value];
   if (slot.timed_since_ns == 0 || !(slot.timed == flow)) return;
-  SlotLoad& load = board_.slot(index);
-  load.handshakes.increment();
-  load.handshake_ns.add(now_ns_ - slot.timed_since_ns);
+  slot.load->handshakes.increment();
+  slot.load->handshake_ns.add(turn.now_ns - slot.timed_since_ns);
   slot.timed_since_ns = 0;
 }
 

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copyright (c) 2026 The Cheshire Authors
 
-// What one worker remembers in order to decide on new flows: cookies, client addresses, how fast SYNs come to
-// each service, and how each instance whose limit is found by itself has answered. worker_admission.cc
-// decides with it. Memory is taken at construction. One thread. No DPDK.
+// What is seen of one instance between two steps of its limit (admission_limit.h): how long clients waited for answers,
+// how many answers there were, how many flows were in flight. One thread. No DPDK.
 #pragma once
 
 #include <algorithm>
-#include <vector>
+#include <cstdint>
 
-#include "config.h"
 #include "dataplane/flow/admission_limit.h"
-#include "dataplane/flow/source_guard.h"
-#include "dataplane/packet/syn_cookie.h"
-#include "ids.h"
 
 namespace cheshire {
 
-// What is seen of an instance since its last step (admission_limit.h).
 class AnswerWatch {
  public:
   AdmissionState state;
@@ -53,20 +47,6 @@ class AnswerWatch {
   uint64_t waited_ns_ = 0;
   uint64_t answers_ = 0;
   uint32_t in_flight_most_ = 0;
-};
-
-struct Admission {
-  Admission(size_t services, size_t slots, const WorkerConfig& config, HashKey cookie_key, HashKey source_key)
-      : cookies(cookie_key, config.cookie_period_ns),
-        sources(config.sources_max, source_key),
-        syn_meters(services),
-        answers(slots) {}
-
-  SynCookies cookies;
-  SourceGuard sources;
-  std::vector<RateMeter> syn_meters;  // by service
-  std::vector<AnswerWatch> answers;   // by slot; of services whose limit is found by itself
-  AdmissionOptions options;
 };
 
 }  // namespace cheshire
