@@ -81,6 +81,7 @@ class FlowFlags {
   constexpr void clear(FlowFlags flags) { bits_ &= static_cast<uint8_t>(~flags.bits_); }
   constexpr void toggle(FlowFlags flags) { bits_ ^= flags.bits_; }
   [[nodiscard]] constexpr uint8_t bits() const { return bits_; }
+  friend constexpr bool operator==(const FlowFlags&, const FlowFlags&) = default;
 
  private:
   uint8_t bits_ = 0;

@@ -25,7 +25,7 @@ struct ClientSegmentsLinks {
   FlowLife* flow_life;
   Egress* egress;
   Admission* admission;
-  ColdStart* cold_start;
+  ColdStarts* cold_start;
   Untracked* untracked;
 };
 

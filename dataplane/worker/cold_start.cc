@@ -22,7 +22,7 @@ bool is_new_syn(const ParsedPacket& parsed) {
 
 }  // namespace
 
-ColdStart::~ColdStart() {
+ColdStarts::~ColdStarts() {
   HoldQueue& hold = *links_.hold;
   const auto release_all = [&](HeldSyn* syn) {
     for (; syn != nullptr; syn = hold.next(syn)) links_.egress->drop_parked(*syn, DropReason::k_shutdown);
@@ -33,8 +33,8 @@ ColdStart::~ColdStart() {
   }
 }
 
-void ColdStart::hold(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key,
-                     Chooser::Outcome outcome) {
+void ColdStarts::hold(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key,
+                      Chooser::Outcome outcome) {
   HoldQueue& hold = *links_.hold;
   if (turn.service(key.service).refuse && !links_.chooser->has_members(key.service) &&
       !unproven(turn, key.service)) {
@@ -58,8 +58,8 @@ void ColdStart::hold(const Turn& turn, rte_mbuf* packet, const ParsedPacket& par
   if (hold.waiting(key.service) == 1) links_.report->tell(turn, LoadEdge::kDemand, key.service, SlotIndex{});
 }
 
-void ColdStart::client_segment(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed,
-                               FlowEntry& flow) {
+void ColdStarts::client_segment(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed,
+                                FlowEntry& flow) {
   HeldSyn* syn = at(flow);
   Egress& egress = *links_.egress;
   const auto& held = header_at<TcpHeader>(frame_of(syn->packet).data(), syn->l4_offset);
@@ -85,28 +85,28 @@ void ColdStart::client_segment(const Turn& turn, rte_mbuf* packet, const ParsedP
   egress.replace_parked(*syn, packet, parsed);
 }
 
-void ColdStart::client_gave_up_offered(FlowEntry& flow) {
+void ColdStarts::client_gave_up_offered(FlowEntry& flow) {
   HeldSyn* syn = at(flow);
   links_.egress->forget_delivered(*syn);
   leave(syn);
   FlowLife::syn_left_hold(flow);
 }
 
-void ColdStart::serve_all(const Turn& turn) {
+void ColdStarts::serve_all(const Turn& turn) {
   if (links_.hold->size() == 0) return;
   for (uint16_t index = 0; index < links_.hold->services(); ++index) {
     if (links_.hold->held(ServiceIndex{index}) != 0) serve(turn, ServiceIndex{index});
   }
 }
 
-void ColdStart::serve(const Turn& turn, ServiceIndex index) {
+void ColdStarts::serve(const Turn& turn, ServiceIndex index) {
   const bool in_vain = is_in_vain(turn, index);
   serve_offered(turn, index);
   serve_waiting(turn, index, in_vain);
   update_levels(index);
 }
 
-void ColdStart::serve_offered(const Turn& turn, ServiceIndex index) {
+void ColdStarts::serve_offered(const Turn& turn, ServiceIndex index) {
   HoldQueue& hold = *links_.hold;
   const uint64_t time_max_ns = turn.service(index).hold_time_max_ns;
   for (HeldSyn* syn = hold.first_offered(index); syn != nullptr;) {
@@ -128,7 +128,7 @@ void ColdStart::serve_offered(const Turn& turn, ServiceIndex index) {
   }
 }
 
-void ColdStart::serve_waiting(const Turn& turn, ServiceIndex index, bool in_vain) {
+void ColdStarts::serve_waiting(const Turn& turn, ServiceIndex index, bool in_vain) {
   HoldQueue& hold = *links_.hold;
   const uint64_t time_max_ns = turn.service(index).hold_time_max_ns;
   for (HeldSyn* syn = hold.first_waiting(index); syn != nullptr;) {
@@ -148,12 +148,12 @@ void ColdStart::serve_waiting(const Turn& turn, ServiceIndex index, bool in_vain
 }
 
 // Boots fail again and again, and nobody is left who could become ready.
-bool ColdStart::is_in_vain(const Turn& turn, ServiceIndex index) const {
+bool ColdStarts::is_in_vain(const Turn& turn, ServiceIndex index) const {
   return turn.service(index).refuse && !links_.chooser->has_members(index) && !unproven(turn, index) &&
          links_.hold->offered(index) == 0;
 }
 
-std::optional<SlotIndex> ColdStart::unproven(const Turn& turn, ServiceIndex service) const {
+std::optional<SlotIndex> ColdStarts::unproven(const Turn& turn, ServiceIndex service) const {
   for (const SlotIndex candidate : turn.table->members(service)) {
     const Slot& slot = links_.slots->at(candidate);
     if (slot.alive() && !slot.ready && slot.role == SlotRole::kAccepting && slot.offered == nullptr) {
@@ -163,14 +163,14 @@ std::optional<SlotIndex> ColdStart::unproven(const Turn& turn, ServiceIndex serv
   return std::nullopt;
 }
 
-std::optional<SlotIndex> ColdStart::choose_for_held(const Turn& turn, const FlowKey& key) {
+std::optional<SlotIndex> ColdStarts::choose_for_held(const Turn& turn, const FlowKey& key) {
   const Chooser::Choice choice = links_.admission->choose(turn, key);
   if (choice.outcome != Chooser::Outcome::kChosen) return std::nullopt;
   if (links_.slots->at(choice.slot).queue.room() == 0) return std::nullopt;
   return choice.slot;
 }
 
-void ColdStart::syn_ack_of(const Turn& turn, SlotIndex index, FlowEntry& flow) {
+void ColdStarts::syn_ack_of(const Turn& turn, SlotIndex index, FlowEntry& flow) {
   HeldSyn* syn = flow.flags.has(FlowFlag::kHoldsSyn) ? at(flow) : nullptr;
   became_ready(turn, index, syn);
   if (syn == nullptr) return;
@@ -180,11 +180,11 @@ void ColdStart::syn_ack_of(const Turn& turn, SlotIndex index, FlowEntry& flow) {
   board_.service(flow.key.service).admitted.increment();
 }
 
-void ColdStart::syn_ack_without_flow(const Turn& turn, SlotIndex index) {
+void ColdStarts::syn_ack_without_flow(const Turn& turn, SlotIndex index) {
   became_ready(turn, index, nullptr);
 }
 
-void ColdStart::became_ready(const Turn& turn, SlotIndex index, const HeldSyn* syn) {
+void ColdStarts::became_ready(const Turn& turn, SlotIndex index, const HeldSyn* syn) {
   Slot& slot = links_.slots->at(index);
   if (slot.ready) return;
   slot.offered = nullptr;
@@ -193,16 +193,16 @@ void ColdStart::became_ready(const Turn& turn, SlotIndex index, const HeldSyn* s
 }
 
 // Booted, but its application does not listen yet. The client must not see that; we ask again.
-void ColdStart::offer_was_reset(const Turn& turn, const FlowEntry& flow) {
+void ColdStarts::offer_was_reset(const Turn& turn, const FlowEntry& flow) {
   at(flow)->offer_again_ns = turn.now_ns + kOfferAgainAfterResetNs;
 }
 
-void ColdStart::probe_was_reset(const Turn& turn, SlotIndex index) {
+void ColdStarts::probe_was_reset(const Turn& turn, SlotIndex index) {
   Slot& slot = links_.slots->at(index);
   if (!slot.ready) slot.probe_again_ns = turn.now_ns + kProbeAgainAfterResetNs;
 }
 
-void ColdStart::probe_unproven(const Turn& turn) {
+void ColdStarts::probe_unproven(const Turn& turn) {
   for (const SlotIndex index : links_.slots->to_prove()) {
     Slot& slot = links_.slots->at(index);
     if (slot.offered != nullptr) continue;
@@ -213,7 +213,7 @@ void ColdStart::probe_unproven(const Turn& turn) {
   }
 }
 
-void ColdStart::probe_quiet(const Turn& turn) {
+void ColdStarts::probe_quiet(const Turn& turn) {
   for (const SlotIndex index : links_.slots->alive()) {
     Slot& slot = links_.slots->at(index);
     const uint64_t every_ns = turn.service(slot.service).rules().probe_every_ns;
@@ -225,7 +225,7 @@ void ColdStart::probe_quiet(const Turn& turn) {
 }
 
 // A SYN of our own: no limit is asked, and nothing is counted as a flow.
-bool ColdStart::send_probe(const Turn& turn, SlotIndex index) {
+bool ColdStarts::send_probe(const Turn& turn, SlotIndex index) {
   Slot& slot = links_.slots->at(index);
   const SteeringService& service = turn.service(slot.service);
   if (service.gateway_ip == be32{}) return false;
@@ -239,7 +239,7 @@ bool ColdStart::send_probe(const Turn& turn, SlotIndex index) {
 }
 
 // To an instance that is ready: the SYN itself, and nothing stays behind.
-void ColdStart::release(const Turn& turn, SlotIndex index, HeldSyn* syn) {
+void ColdStarts::release(const Turn& turn, SlotIndex index, HeldSyn* syn) {
   FlowEntry* flow = links_.flow_life->table().find(syn->key);
   CHECK(flow != nullptr);  // a held SYN has a flow entry for as long as it is held
   const ServiceIndex service = syn->key.service;
@@ -253,7 +253,7 @@ void ColdStart::release(const Turn& turn, SlotIndex index, HeldSyn* syn) {
 }
 
 // To an instance that has yet to show that it is ready: a copy.
-bool ColdStart::offer(const Turn& turn, SlotIndex index, HeldSyn* syn) {
+bool ColdStarts::offer(const Turn& turn, SlotIndex index, HeldSyn* syn) {
   if (!deliver_copy(turn, index, syn)) return false;
   FlowEntry* flow = links_.flow_life->table().find(syn->key);
   links_.hold->offer(syn, index);
@@ -265,7 +265,7 @@ bool ColdStart::offer(const Turn& turn, SlotIndex index, HeldSyn* syn) {
   return true;
 }
 
-bool ColdStart::deliver_copy(const Turn& turn, SlotIndex index, HeldSyn* syn) {
+bool ColdStarts::deliver_copy(const Turn& turn, SlotIndex index, HeldSyn* syn) {
   syn->offer_again_ns = turn.now_ns + kOfferAgainNs;
   if (links_.slots->at(index).queue.room() == 0) return false;
   rte_mbuf* copy = links_.egress->copy_parked(*syn);
@@ -275,7 +275,7 @@ bool ColdStart::deliver_copy(const Turn& turn, SlotIndex index, HeldSyn* syn) {
   return true;
 }
 
-void ColdStart::withdraw(const Turn& turn, HeldSyn* syn) {
+void ColdStarts::withdraw(const Turn& turn, HeldSyn* syn) {
   links_.flow_life->withdraw(turn, *links_.flow_life->table().find(syn->key));
   Slot& slot = links_.slots->at(syn->slot);
   if (slot.offered == syn) slot.offered = nullptr;
@@ -283,7 +283,7 @@ void ColdStart::withdraw(const Turn& turn, HeldSyn* syn) {
 }
 
 // Nobody became ready in time: the client sees a refusal, not a hang.
-void ColdStart::expire(const Turn& turn, HeldSyn* syn) {
+void ColdStarts::expire(const Turn& turn, HeldSyn* syn) {
   const FlowKey key = syn->key;
   const bool in_time = turn.now_ns - syn->arrival_ns < turn.service(key.service).hold_time_max_ns;
   rte_mbuf* packet = links_.egress->take_parked(*syn);
@@ -296,7 +296,7 @@ void ColdStart::expire(const Turn& turn, HeldSyn* syn) {
 }
 
 // The only way out of the hold. The packet is the caller's.
-void ColdStart::leave(HeldSyn* syn) {
+void ColdStarts::leave(HeldSyn* syn) {
   const ServiceIndex service = syn->key.service;
   if (syn->offered) {
     Slot& slot = links_.slots->at(syn->slot);
@@ -307,11 +307,11 @@ void ColdStart::leave(HeldSyn* syn) {
 }
 
 // It is asked whether it is ready: the boot deadline counts from the first time on.
-void ColdStart::note_asked_unproven(const Turn& turn, const Slot& slot) {
+void ColdStarts::note_asked_unproven(const Turn& turn, const Slot& slot) {
   if (slot.load->unanswered_since_ns.get() == 0) slot.load->unanswered_since_ns.set(turn.now_ns);
 }
 
-void ColdStart::update_levels(ServiceIndex service) {
+void ColdStarts::update_levels(ServiceIndex service) {
   ServiceLoad& load = board_.service(service);
   const HeldSyn* oldest = links_.hold->first_waiting(service);
   load.waiting_syns.set(links_.hold->waiting(service));

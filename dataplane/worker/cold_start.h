@@ -41,7 +41,7 @@ inline constexpr uint64_t kGiveToAnotherAfterNs =
     50 * kNsPerMs;  // … goes to one that is ready, if there is one
 
 // What a cold start works with; all outlive it.
-struct ColdStartLinks {
+struct ColdStartsLinks {
   HoldQueue* hold;
   Chooser* chooser;
   LoadReport* report;
@@ -51,13 +51,13 @@ struct ColdStartLinks {
   Admission* admission;
 };
 
-class ColdStart {
+class ColdStarts {
  public:
-  ColdStart(const WorkerBoard& board, const ColdStartLinks& links) : board_(board), links_(links) {}
-  ColdStart(const ColdStart&) = delete;
-  ColdStart& operator=(const ColdStart&) = delete;
+  ColdStarts(const WorkerBoard& board, const ColdStartsLinks& links) : board_(board), links_(links) {}
+  ColdStarts(const ColdStarts&) = delete;
+  ColdStarts& operator=(const ColdStarts&) = delete;
   // Frees every packet that is parked, counted as dropped.
-  ~ColdStart();
+  ~ColdStarts();
 
   // A SYN that nobody takes now, after that outcome: parked, or rejected.
   void hold(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key,
@@ -105,7 +105,7 @@ class ColdStart {
   void update_levels(ServiceIndex service);
 
   const WorkerBoard board_;
-  const ColdStartLinks links_;
+  const ColdStartsLinks links_;
 };
 
 }  // namespace cheshire

@@ -22,7 +22,7 @@ struct GuestSegmentsLinks {
   LoadReport* report;
   FlowLife* flow_life;
   Egress* egress;
-  ColdStart* cold_start;
+  ColdStarts* cold_start;
   Untracked* untracked;
 };
 

@@ -51,7 +51,7 @@ class Slots {
   void take_steering_table(Turn& turn);
   void take_port_messages(const Turn& turn);
   // A piece of the flow table, for the instance that has been gone for longest. Flows whose SYN is still parked are the
-  // hold queue's: ColdStart::serve() has taken them back by then.
+  // hold queue's: ColdStarts::serve() has taken them back by then.
   void advance_sweeps(const Turn& turn);
   [[nodiscard]] bool is_sweeping() const { return !sweeps_.empty(); }
 

@@ -149,7 +149,7 @@ class Worker {
   FlowLife flow_life_;
   Slots slots_;
   Admission admission_;
-  ColdStart cold_start_;
+  ColdStarts cold_start_;
   Untracked untracked_;
   Exchange exchange_;
   ClientSegments client_segments_;

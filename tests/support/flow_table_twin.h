@@ -38,7 +38,8 @@ class FlowTableTwin {
     }
     CHECK(model_.size() < table_.flows_max());
     CHECK(entry->key == key && entry->generation.value == 0 && entry->state == FlowState::kHeld);
-    CHECK(entry->last_seen == 0 && entry->guest_next == 0 && entry->flags == 0 && entry->vlan_tci == 0);
+    CHECK(entry->last_seen == 0 && entry->guest_next == 0 && entry->flags == FlowFlags{} &&
+          entry->vlan_tci == 0);
     // Something to recognise the entry by; the next user of its place must not see it.
     entry->generation = {++stamps_};
     entry->last_seen = stamps_;
