@@ -6,7 +6,7 @@
 // A row has one writer: that of a worker itself the worker, that of a service and those of its slots the service's
 // owner (Config::worker_of()). A slot that changes from one owner's service to another's, and a service's index that is
 // used again, change their writer: the control plane sees to it that the old one has written for the last time
-// (ControlLoop::is_settled()).
+// (InstancePool::is_settled()).
 //
 // Counters are cumulative and states are levels (the generation for which something is true), so a reader
 // that looks rarely, or a load record that was lost, misses nothing: the next look has it all.
