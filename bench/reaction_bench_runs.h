@@ -30,8 +30,8 @@ struct Wake {
 };
 [[nodiscard]] Wake measure_wake(unsigned samples);
 
-// What the worker does per burst beyond moving it: the statements of Worker::flush_slot(), queue_to_guest()
-// and tell() in a loop of their own, less the same loop without them. And, in turns with it, what it costs to copy
+// What the worker does per burst beyond moving it: the statements of Egress::flush_slot(), Egress::queue_to_guest()
+// and LoadReport::tell() in a loop of their own, less the same loop without them. And, in turns with it, what it costs to copy
 // the 64 bytes of each packet once. In cycles a packet.
 struct Counting {
   double cycles = 0;

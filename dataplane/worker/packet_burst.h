@@ -9,8 +9,8 @@
 //             first, and the table's lines of tags as they become known
 //   look_up   in the lines of tags; the lines of the entries are prefetched
 //
-// What the packets do then, one after the other and in order, is Worker::act_on_clients() and
-// act_on_guest(): they may insert and erase flows of later packets of the burst, which the candidates survive
+// What the packets do then, one after the other and in order, is Worker::act_on_clients() and act_on_guest(), and
+// behind them ClientSegments and GuestSegments: they may insert and erase flows of later packets of the burst, which the candidates survive
 // (flow_table.h).
 //
 // Stages are free functions; the burst belongs to the worker that calls them.
