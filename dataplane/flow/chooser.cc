@@ -109,7 +109,7 @@ void Chooser::set_limit(SlotIndex slot, uint32_t limit) {
   enter(service, slot.value);
 }
 
-Chooser::Choice Chooser::choose(ServiceIndex index, uint64_t flow_hash, uint64_t now_ns) {
+Chooser::Choice Chooser::choose(ServiceIndex index, uint64_t steering_hash, uint64_t now_ns) {
   Service& service = services_[index.value];
   if (service.members == 0) return {Outcome::kNobody, {}};
   if (!service.ramping.empty()) end_ramps(service, now_ns);
@@ -117,9 +117,9 @@ Chooser::Choice Chooser::choose(ServiceIndex index, uint64_t flow_hash, uint64_t
     case Balance::kLeast:
       return choose_least(service, now_ns);
     case Balance::kTwoChoices:
-      return choose_of_two(service, flow_hash, now_ns);
+      return choose_of_two(service, steering_hash, now_ns);
     case Balance::kMaglev:
-      return choose_by_maglev(service, flow_hash, now_ns);
+      return choose_by_maglev(service, steering_hash, now_ns);
   }
   return {Outcome::kNobody, {}};
 }
@@ -150,7 +150,7 @@ Chooser::Choice Chooser::choose_least(Service& service, uint64_t now_ns) {
   return choice;
 }
 
-Chooser::Choice Chooser::choose_of_two(Service& service, uint64_t flow_hash, uint64_t now_ns) {
+Chooser::Choice Chooser::choose_of_two(Service& service, uint64_t steering_hash, uint64_t now_ns) {
   const size_t steady = service.heap.size();
   const size_t count = steady + service.ramping.size();
   if (count == 0) return {Outcome::kFull, {}};
@@ -158,8 +158,8 @@ Chooser::Choice Chooser::choose_of_two(Service& service, uint64_t flow_hash, uin
     const size_t at = scaled(random, count);
     return at < steady ? service.heap[at] : service.ramping[at - steady];
   };
-  const uint16_t one = pick(static_cast<uint32_t>(flow_hash));
-  const uint16_t two = pick(static_cast<uint32_t>(mixed(flow_hash) >> 32U));
+  const uint16_t one = pick(static_cast<uint32_t>(steering_hash));
+  const uint16_t two = pick(static_cast<uint32_t>(mixed(steering_hash) >> 32U));
   const Member& first = members_[one];
   const Member& second = members_[two];
   const bool first_can = has_room(service, first, now_ns);
@@ -171,11 +171,11 @@ Chooser::Choice Chooser::choose_of_two(Service& service, uint64_t flow_hash, uin
   return {Outcome::kChosen, SlotIndex{take_second ? two : one}};
 }
 
-Chooser::Choice Chooser::choose_by_maglev(Service& service, uint64_t flow_hash, uint64_t now_ns) {
+Chooser::Choice Chooser::choose_by_maglev(Service& service, uint64_t steering_hash, uint64_t now_ns) {
   const MaglevTable* table = service.config->maglev.get();
   if (table == nullptr || table->slots.empty()) return choose_least(service, now_ns);
   const size_t size = table->slots.size();
-  size_t at = scaled(static_cast<uint32_t>(flow_hash >> 32U), size);
+  size_t at = scaled(static_cast<uint32_t>(steering_hash >> 32U), size);
   for (size_t looked = 0; looked < std::min(size, kMaglevLooked); ++looked) {
     const SlotIndex slot = table->slots[at];
     const Member& member = members_[slot.value];
@@ -185,14 +185,14 @@ Chooser::Choice Chooser::choose_by_maglev(Service& service, uint64_t flow_hash, 
   return choose_least(service, now_ns);
 }
 
-Chooser::Choice Chooser::choose_by_hash(ServiceIndex index, uint64_t flow_hash, bool begins) const {
+Chooser::Choice Chooser::choose_by_hash(ServiceIndex index, uint64_t steering_hash, bool begins) const {
   const Service& service = services_[index.value];
   if (begins && service.members == 0) return {};
   for (size_t tried = 0; tried < kHashesTried; ++tried) {
-    const std::optional<uint16_t> slot = service.by_hash.find(flow_hash);
+    const std::optional<uint16_t> slot = service.by_hash.find(steering_hash);
     if (!slot.has_value()) return {};
     if (!begins || is_member(SlotIndex{*slot})) return {Outcome::kChosen, SlotIndex{*slot}};
-    flow_hash = mixed(flow_hash + 1);
+    steering_hash = mixed(steering_hash + 1);
   }
   // Nearly all drain.
   if (!service.heap.empty()) return {Outcome::kChosen, SlotIndex{service.heap.front()}};

@@ -80,15 +80,15 @@ class Chooser {
   void set_limit(SlotIndex slot, uint32_t limit);
   [[nodiscard]] uint32_t limit(SlotIndex slot) const { return members_[slot.value].limit; }
 
-  // `flow_hash`: a keyed hash of the flow; the same flow gets the same answer while nothing changes.
+  // `steering_hash`: the keyed hash of the flow (steering_hash.h); the same flow gets the same answer while nothing changes.
   // Changes nothing that can be seen from outside.
-  [[nodiscard]] Choice choose(ServiceIndex service, uint64_t flow_hash, uint64_t now_ns);
+  [[nodiscard]] Choice choose(ServiceIndex service, uint64_t steering_hash, uint64_t now_ns);
 
   // For a flow that no table has room for: the same instance for the same flow as long as the instances are the
   // same, members and retired ones, whatever is in flight. One that comes or goes moves only the flows that are
   // its own. A flow that begins gets a member: where hashing names one that is retired, another. In a bounded
   // number of steps (anchor_hash.h).
-  [[nodiscard]] Choice choose_by_hash(ServiceIndex service, uint64_t flow_hash, bool begins) const;
+  [[nodiscard]] Choice choose_by_hash(ServiceIndex service, uint64_t steering_hash, bool begins) const;
 
  private:
   static constexpr uint32_t kFullShare = 100U << 10U;  // a percent is a whole number of it
@@ -130,8 +130,8 @@ class Chooser {
   // Smaller is emptier; comparable between members of a service.
   [[nodiscard]] uint64_t weight(const Service& service, const Member& member, uint64_t now_ns) const;
   [[nodiscard]] Choice choose_least(Service& service, uint64_t now_ns);
-  [[nodiscard]] Choice choose_of_two(Service& service, uint64_t flow_hash, uint64_t now_ns);
-  [[nodiscard]] Choice choose_by_maglev(Service& service, uint64_t flow_hash, uint64_t now_ns);
+  [[nodiscard]] Choice choose_of_two(Service& service, uint64_t steering_hash, uint64_t now_ns);
+  [[nodiscard]] Choice choose_by_maglev(Service& service, uint64_t steering_hash, uint64_t now_ns);
 
   std::vector<Member> members_;  // by slot
   std::vector<Service> services_;

@@ -36,11 +36,11 @@ class ReturnPaths {
 
   ReturnPaths() : paths_(kPlaces) {}
 
-  // `flow_hash`: of that key, the same each time.
-  [[nodiscard]] ReturnPath& place(uint64_t flow_hash) { return paths_[flow_hash % kPlaces]; }
+  // `steering_hash`: of that key (steering_hash.h), the same each time.
+  [[nodiscard]] ReturnPath& place(uint64_t steering_hash) { return paths_[steering_hash % kPlaces]; }
   // nullptr: it was pushed out, or never here.
-  [[nodiscard]] ReturnPath* find(uint64_t flow_hash, const FlowKey& key) {
-    ReturnPath& path = place(flow_hash);
+  [[nodiscard]] ReturnPath* find(uint64_t steering_hash, const FlowKey& key) {
+    ReturnPath& path = place(steering_hash);
     return path.generation.value != 0 && path.key == key ? &path : nullptr;
   }
 
