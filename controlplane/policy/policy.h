@@ -9,7 +9,7 @@
 // active). An instance is warm when `warmup` has passed since it was seen to be ready; only warm ones count
 // in a mean. demand is the flows in flight plus the SYNs that wait.
 //
-// Each policy is asked what size it wants (policy_step.cc, policy_target.cc, policy_demand.cc). Then:
+// Each policy is asked what size it wants (step.cc, target.cc, on_demand.cc). Then:
 //
 //   out   the largest size that any policy wants
 //   in    only if no policy wants out; the largest of the sizes wanted, and never so small that a policy would
