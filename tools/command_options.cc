@@ -3,9 +3,12 @@
 
 #include "tools/command_options.h"
 
+#include <array>
 #include <memory>
+#include <string_view>
 #include <vector>
 
+#include "policy_config.h"
 #include "tools/text_table.h"
 
 namespace cheshire {
@@ -55,6 +58,18 @@ class Command {
   CLI::App* app_;
 };
 
+// "step (default), target or idle": a list of words as help.
+template <size_t N>
+std::string one_of(const std::array<std::string_view, N>& words, std::string_view by_default = {}) {
+  std::string text;
+  for (size_t i = 0; i < N; ++i) {
+    if (i != 0) text += i + 1 == N ? " or " : ", ";
+    text += words[i];
+    if (words[i] == by_default) text += " (default)";
+  }
+  return text;
+}
+
 void add_scale(CLI::App& app, CommandOptions& options) {
   CLI::App* const scale = app.add_subcommand("scale", "Show and change how a service scales");
   scale->require_subcommand(1);
@@ -75,10 +90,9 @@ void add_scale(CLI::App& app, CommandOptions& options) {
       .alias("a")
       .text(service, "service", service_help, true)
       .text("-n,--name", "name", "The policy's name", true)
-      .text("-t,--type", "type", "step (default), target, on_demand or idle")
-      .text("-m,--metric", "metric",
-            "cpu, in_flight, flow_rate, packet_rate, bit_rate, queue_delay or handshake_time")
-      .text("-a,--adjustment", "adjustment", "percent, change (default) or exact")
+      .text("-t,--type", "type", one_of(kPolicyKindNames, to_string(kCommandPolicyKind)))
+      .text("-m,--metric", "metric", one_of(kMetricNames))
+      .text("-a,--adjustment", "adjustment", one_of(kAdjustmentNames, to_string(PolicyConfig{}.adjustment)))
       .list("-s,--step", "steps", "LOWER:UPPER/ADJUSTMENT, up to four: 600:800/50, 800:/100, :50/-50")
       .text("--target", "target", "Of the type target: the metric's value wanted per instance");
   Command(*scale, options, "remove", "scale remove", "Remove a policy")

@@ -11,6 +11,7 @@
 
 #include "controlplane/config/config_yaml.h"
 #include "controlplane/policy/decision_words.h"
+#include "controlplane/policy/policy_json.h"
 #include "controlplane/trace/replay.h"
 #include "controlplane/trace/trace_reader.h"
 #include "units.h"
@@ -54,7 +55,7 @@ Json decision_json(uint64_t size, const Decision& decision, const ServiceConfig&
   if (decision.policy < rules.policies.size()) {
     const PolicyConfig& policy = rules.policies[decision.policy];
     json["policy"] = clean(policy.name);
-    if (decision.step < policy.steps.size()) json["step"] = step_text(policy.steps[decision.step]);
+    if (decision.step < policy.steps.size()) json["step"] = format_step(policy.steps[decision.step]);
   }
   return json;
 }
@@ -93,13 +94,8 @@ Json rules_json(const ServiceConfig& rules) {
             {"warmup_ns", rules.warmup_ns},
             {"cooldown_ns", rules.cooldown_ns}};
   for (const PolicyConfig& policy : rules.policies) {
-    Json row{{"name", clean(policy.name)}, {"type", to_string(policy.kind)}};
-    if (policy.kind == PolicyKind::kStep || policy.kind == PolicyKind::kTarget) {
-      row["metric"] = to_string(policy.metric);
-    }
-    if (policy.kind == PolicyKind::kTarget) row["target"] = policy.target;
-    if (policy.kind == PolicyKind::kStep) row["adjustment"] = to_string(policy.adjustment);
-    for (const StepRange& step : policy.steps) row["steps"].push_back(step_text(step));
+    Json row = policy_json<Json>(policy);
+    row["name"] = clean(policy.name);
     json["policies"].push_back(row);
   }
   return json;

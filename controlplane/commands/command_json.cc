@@ -10,6 +10,7 @@
 
 #include "controlplane/config/config_values.h"
 #include "controlplane/config/policy_words.h"
+#include "controlplane/policy/policy_json.h"
 
 namespace cheshire {
 namespace {
@@ -159,22 +160,23 @@ class Reader {
   std::optional<Error> error_;
 };
 
-// Which of its keys a kind of policy has, and must have.
+// Whether the request has the keys of the policy's kind, and no others.
 void check_policy_keys(Reader& reader, const PolicyConfig& policy) {
-  const bool step = policy.kind == PolicyKind::kStep;
-  const bool target = policy.kind == PolicyKind::kTarget;
   const std::string kind(to_string(policy.kind));
-  for (const auto& [key, wanted] : {std::pair("metric", step || target), std::pair("adjustment", step),
-                                    std::pair("steps", step), std::pair("target", target)}) {
-    if (reader.has(key) && !wanted) reader.fail(key, "means nothing to the type " + kind + "; leave it out");
-    const bool optional = std::string_view(key) == "adjustment";  // change, as Unikraft Cloud has it
-    if (!reader.has(key) && wanted && !optional)
+  for (size_t i = 0; i < kPolicyKeyNames.size(); ++i) {
+    const char* const key = kPolicyKeyNames[i].data();
+    const KeyUse use = ops_of(policy.kind).keys[i];
+    if (reader.has(key) && use == KeyUse::kNone) {
+      reader.fail(key, "means nothing to the type " + kind + "; leave it out");
+    }
+    if (!reader.has(key) && use == KeyUse::kRequired) {
       reader.fail(key, "is missing; the type " + kind + " needs it");
+    }
   }
 }
 
 void read_policy(Reader& reader, PolicyConfig& policy) {
-  policy.kind = PolicyKind::kStep;
+  policy.kind = kCommandPolicyKind;
   reader.text("name", policy.name);
   if (!reader.error() && !is_policy_name(policy.name)) {
     reader.fail("name",
@@ -186,7 +188,7 @@ void read_policy(Reader& reader, PolicyConfig& policy) {
   reader.word("adjustment", &parse_adjustment, policy.adjustment);
   reader.steps("steps", policy.metric, policy.steps);
   reader.target("target", policy.metric, policy.target);
-  if (policy.kind != PolicyKind::kStep || reader.error()) return;
+  if (!ops_of(policy.kind).has(PolicyKey::kSteps) || reader.error()) return;
   Result<std::vector<StepRange>> ordered = order_steps(std::move(policy.steps));
   if (!ordered.ok()) return reader.fail("steps", ordered.error().what);
   policy.steps = std::move(ordered).value();
@@ -218,18 +220,6 @@ Result<Json> parse_object(std::string_view line) {
   return request;
 }
 
-Json policy_json(const PolicyConfig& policy) {
-  Json json{{"name", policy.name}, {"type", to_string(policy.kind)}};
-  if (has_pace(policy.kind)) json["metric"] = to_string(policy.metric);
-  if (policy.kind == PolicyKind::kStep) {
-    json["adjustment"] = to_string(policy.adjustment);
-    json["steps"] = Json::array();
-    for (const StepRange& step : policy.steps) json["steps"].push_back(format_step(step));
-  }
-  if (policy.kind == PolicyKind::kTarget) json["target"] = policy.target;
-  return json;
-}
-
 void add_service(Json& json, const ServiceConfig& service, const std::string& only_policy) {
   json["service"] = service.name;
   json["min_size"] = service.instances_min;
@@ -238,7 +228,8 @@ void add_service(Json& json, const ServiceConfig& service, const std::string& on
   json["cooldown"] = format_duration(service.cooldown_ns);
   json["policies"] = Json::array();
   for (const PolicyConfig& policy : service.policies) {
-    if (only_policy.empty() || policy.name == only_policy) json["policies"].push_back(policy_json(policy));
+    if (only_policy.empty() || policy.name == only_policy)
+      json["policies"].push_back(policy_json<Json>(policy));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "controlplane/config/config_checks.h"
 #include "controlplane/config/config_values.h"
 #include "controlplane/config/policy_words.h"
+#include "controlplane/policy/policy_kind.h"
 #include "controlplane/policy/policy_lint.h"
 
 namespace cheshire {
@@ -26,8 +27,9 @@ class PolicyCheck {
     if (policy.name.empty()) policy.name = to_string(policy.kind);
     check_keys();
     if (!places_.usable(path_ + ".metric") || !places_.usable(path_ + ".adjustment")) return;
-    if (policy.kind == PolicyKind::kStep && places_.usable(path_ + ".steps")) read_steps();
-    if (policy.kind == PolicyKind::kTarget && given("target") && places_.usable(path_ + ".target")) {
+    const PolicyKindOps& kind = ops_of(policy.kind);
+    if (kind.has(PolicyKey::kSteps) && places_.usable(path_ + ".steps")) read_steps();
+    if (kind.has(PolicyKey::kTarget) && given("target") && places_.usable(path_ + ".target")) {
       const Result<int64_t> target = parse_target(draft_.target, policy.metric);
       if (!target.ok()) return error(".target", target.error().what);
       policy.target = target.value();
@@ -41,19 +43,13 @@ class PolicyCheck {
   }
 
   void check_keys() const {
-    const bool step = draft_.config.kind == PolicyKind::kStep;
-    const bool target = draft_.config.kind == PolicyKind::kTarget;
     const std::string kind(to_string(draft_.config.kind));
-    struct Rule {
-      const char* key;
-      bool has;    // the kind has such a key
-      bool needs;  // and cannot do without
-    };
-    for (const Rule& rule : {Rule{"metric", step || target, step || target}, Rule{"adjustment", step, false},
-                             Rule{"steps", step, step}, Rule{"target", target, target}}) {
-      const std::string key = std::string(".") + rule.key;
-      if (given(rule.key) && !rule.has) error(key, "means nothing to the kind " + kind + "; remove it");
-      if (!given(rule.key) && rule.needs) error(key, "is missing; the kind " + kind + " needs it");
+    for (size_t i = 0; i < kPolicyKeyNames.size(); ++i) {
+      const std::string key = "." + std::string(kPolicyKeyNames[i]);
+      const bool is_given = places_.given(path_ + key);
+      const KeyUse use = ops_of(draft_.config.kind).keys[i];
+      if (is_given && use == KeyUse::kNone) error(key, "means nothing to the kind " + kind + "; remove it");
+      if (!is_given && use == KeyUse::kRequired) error(key, "is missing; the kind " + kind + " needs it");
     }
   }
 
@@ -106,7 +102,7 @@ void check_names(const ServiceDraft& draft, const std::string& path, const KeyPl
 void check_paces(const ServiceDraft& draft, const std::string& path, const KeyPlaces& places,
                  ProblemList& problems) {
   for (const PolicyDraft& policy : draft.policies) {
-    if (!has_pace(policy.config.kind)) continue;
+    if (!ops_of(policy.config.kind).paced()) continue;
     for (const auto& [key, ns] :
          {std::pair(".warmup", draft.config.warmup_ns), std::pair(".cooldown", draft.config.cooldown_ns)}) {
       if (!places.usable(path + key) || ns >= kPolicyPaceMinNs) continue;

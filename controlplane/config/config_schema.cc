@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <type_traits>
 #include <utility>
 
 #include "controlplane/config/config_values.h"
@@ -24,7 +25,10 @@ constexpr auto kAnyNumber = CountValue::Powers::kAny;
 constexpr auto kRoundUp = CountValue::Powers::kRoundUp;
 
 template <typename E>
-ChoiceValue choice(E& into, std::initializer_list<std::pair<std::string_view, E>> list) {
+using WordList = std::vector<std::pair<std::string_view, E>>;
+
+template <typename E>
+ChoiceValue choice(E& into, const std::type_identity_t<WordList<E>>& list) {
   ChoiceValue value{};
   std::vector<E> meanings;
   for (const auto& [word, meaning] : list) {
@@ -34,6 +38,14 @@ ChoiceValue choice(E& into, std::initializer_list<std::pair<std::string_view, E>
   }
   value.choose = [&into, meanings](size_t chosen) { into = meanings[chosen]; };
   return value;
+}
+
+// Of an enumeration whose words are in the order of its values.
+template <typename E, size_t N>
+WordList<E> words_of(const std::array<std::string_view, N>& names) {
+  WordList<E> list;
+  for (size_t i = 0; i < N; ++i) list.emplace_back(names[i], static_cast<E>(i));
+  return list;
 }
 
 ChoiceValue word_choice(std::string& into, std::initializer_list<std::string_view> words) {
@@ -74,30 +86,15 @@ std::vector<Key> image_keys(ImageConfig& image) {
 
 std::vector<Key> policy_keys(PolicyDraft& draft) {
   PolicyConfig& policy = draft.config;
+  WordList<Adjustment> adjustments = words_of<Adjustment>(kAdjustmentNames);
+  adjustments.insert(adjustments.end(), kAdjustmentAliases.begin(), kAdjustmentAliases.end());
   return {
       {"name",
        TextValue{&policy.name, 1, kPolicyNameMax, "letters, digits, hyphens and underscores", is_policy_name},
        false, "its kind"},
-      {"kind",
-       choice(policy.kind, {{"step", PolicyKind::kStep},
-                            {"target", PolicyKind::kTarget},
-                            {"on_demand", PolicyKind::kOnDemand},
-                            {"idle", PolicyKind::kIdle}}),
-       true},
-      {"metric",
-       choice(policy.metric, {{"cpu", Metric::kCpu},
-                              {"in_flight", Metric::kInFlight},
-                              {"flow_rate", Metric::kFlowRate},
-                              {"packet_rate", Metric::kPacketRate},
-                              {"bit_rate", Metric::kBitRate},
-                              {"queue_delay", Metric::kQueueDelay},
-                              {"handshake_time", Metric::kHandshakeTime}}),
-       false, "none"},
-      {"adjustment", choice(policy.adjustment, {{"percent", Adjustment::kPercent},
-                                                {"change", Adjustment::kChange},
-                                                {"exact", Adjustment::kExact},
-                                                {"percentage", Adjustment::kPercent},
-                                                {"absolute", Adjustment::kExact}})},
+      {"kind", choice(policy.kind, words_of<PolicyKind>(kPolicyKindNames)), true},
+      {"metric", choice(policy.metric, words_of<Metric>(kMetricNames)), false, "none"},
+      {"adjustment", choice(policy.adjustment, adjustments)},
       {"steps", TextListValue{&draft.steps, kStepsMax, "a list of 1 to 4 steps LOWER:UPPER/ADJUSTMENT"}},
       {"target", TextValue{&draft.target, 1, 32, "a number above 0, or a duration for a delay"}, false,
        "none"},

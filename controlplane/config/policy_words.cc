@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "controlplane/config/config_values.h"
+#include "controlplane/policy/policy_kind.h"
 #include "ids.h"
 
 namespace cheshire {
@@ -63,11 +64,6 @@ Result<int32_t> parse_signed(std::string_view text) {
   return value;
 }
 
-std::string bound_words(const StepRange& step) {
-  return (step.lower ? std::to_string(*step.lower) : "") + ":" +
-         (step.upper ? std::to_string(*step.upper) : "");
-}
-
 template <size_t N>
 size_t position_of(const std::array<std::string_view, N>& words, std::string_view text) {
   return static_cast<size_t>(std::find(words.begin(), words.end(), text) - words.begin());
@@ -112,10 +108,6 @@ Result<StepRange> parse_step(std::string_view text, Metric metric) {
   return step;
 }
 
-std::string format_step(const StepRange& step) {
-  return bound_words(step) + "/" + std::to_string(step.adjustment);
-}
-
 Result<int64_t> parse_target(std::string_view text, Metric metric) {
   Result<int64_t> value = parse_metric_value(text, metric);
   if (value.ok() && value.value() == 0) return invalid("0 is no target; write a number above 0");
@@ -135,8 +127,9 @@ Result<PolicyKind> parse_policy_kind(std::string_view text) {
 }
 
 Result<Adjustment> parse_adjustment(std::string_view text) {
-  if (text == "percentage") return Adjustment::kPercent;
-  if (text == "absolute") return Adjustment::kExact;
+  for (const auto& [alias, meaning] : kAdjustmentAliases) {
+    if (text == alias) return meaning;
+  }
   const size_t position = position_of(kAdjustmentNames, text);
   if (position == kAdjustmentNames.size()) return unknown("adjustment", kAdjustmentNames, text);
   return static_cast<Adjustment>(position);
@@ -156,10 +149,10 @@ Result<std::vector<StepRange>> order_steps(std::vector<StepRange> steps) {
   for (size_t i = 1; i < steps.size(); ++i) {
     const StepRange& before = steps[i - 1];
     const StepRange& step = steps[i];
-    const std::string both = bound_words(before) + " and " + bound_words(step);
+    const std::string both = format_range(before) + " and " + format_range(step);
     if (!step.lower) return invalid("two steps are open below, " + both + "; only the first may be");
     if (!before.upper) {
-      return invalid(bound_words(before) + " is open above and " + bound_words(step) +
+      return invalid(format_range(before) + " is open above and " + format_range(step) +
                      " follows; only the last step may be open above");
     }
     if (*before.upper < *step.lower) {
@@ -213,7 +206,7 @@ Result<void> check_policies(std::span<const PolicyConfig> policies, PolicyPaces 
     if (!names.insert(policy.name).second) {
       return invalid("two policies are named " + in_quotes(policy.name) + "; give one another name");
     }
-    if (!has_pace(policy.kind)) continue;
+    if (!ops_of(policy.kind).paced()) continue;
     for (const auto& [what, ns] :
          {std::pair("warmup", paces.warmup_ns), std::pair("cooldown", paces.cooldown_ns)}) {
       if (ns >= kPolicyPaceMinNs) continue;

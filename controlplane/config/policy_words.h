@@ -22,22 +22,21 @@
 #include <string_view>
 #include <vector>
 
+#include "controlplane/policy/decision_words.h"
 #include "policy_config.h"
 #include "result.h"
 
 namespace cheshire {
 
 [[nodiscard]] Result<StepRange> parse_step(std::string_view text, Metric metric);
-[[nodiscard]] std::string format_step(const StepRange& step);
 
 // A whole number above 0 of the metric's unit, or a duration for the two delays.
 [[nodiscard]] Result<int64_t> parse_target(std::string_view text, Metric metric);
 
 [[nodiscard]] Result<Metric> parse_metric(std::string_view text);
 [[nodiscard]] Result<PolicyKind> parse_policy_kind(std::string_view text);
-// percent (or percentage), change, exact (or absolute)
+// The aliases too.
 [[nodiscard]] Result<Adjustment> parse_adjustment(std::string_view text);
-inline constexpr std::string_view kAdjustmentWords = "percent, change, exact (or percentage, absolute)";
 
 // Sorted, or what is wrong with them together.
 [[nodiscard]] Result<std::vector<StepRange>> order_steps(std::vector<StepRange> steps);
@@ -55,9 +54,4 @@ struct PolicyPaces {
   uint64_t cooldown_ns = 0;
 };
 [[nodiscard]] Result<void> check_policies(std::span<const PolicyConfig> policies, PolicyPaces paces);
-// Whether warmup and cooldown mean anything to it.
-[[nodiscard]] constexpr bool has_pace(PolicyKind kind) {
-  return kind == PolicyKind::kStep || kind == PolicyKind::kTarget;
-}
-
 }  // namespace cheshire

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdio>
 
+#include "controlplane/policy/policy_kind.h"
+
 namespace cheshire {
 namespace {
 
@@ -18,23 +20,7 @@ std::string printed(const char* format, double value) {
 std::string policy_words(const ServiceView& view, const Decision& decision, const ServiceConfig& rules) {
   if (decision.policy >= rules.policies.size()) return {};
   const PolicyConfig& policy = rules.policies[decision.policy];
-  std::string words = " " + policy.name;
-  if (policy.kind == PolicyKind::kStep && decision.step < policy.steps.size()) {
-    words += " (" + step_text(policy.steps[decision.step]) +
-             (policy.adjustment == Adjustment::kPercent ? "%" : "") + ")";
-  }
-  const bool measured = policy.kind == PolicyKind::kStep || policy.kind == PolicyKind::kTarget;
-  if (measured && view.knows(policy.metric)) {
-    words += ", " + std::string(to_string(policy.metric)) + " " +
-             metric_text(policy.metric, view.metric(policy.metric).value);
-  }
-  if (policy.kind == PolicyKind::kTarget) words += ", target " + metric_text(policy.metric, policy.target);
-  if (policy.kind == PolicyKind::kOnDemand) {
-    words +=
-        ", " + std::to_string(view.in_flight) + " in flight, " + std::to_string(view.waiting_syns) + " held";
-  }
-  if (policy.kind == PolicyKind::kIdle) words += ", " + std::to_string(view.quiet) + " quiet";
-  return words;
+  return " " + policy.name + ops_of(policy.kind).reason(policy, view, decision);
 }
 
 }  // namespace
@@ -59,9 +45,18 @@ std::string metric_text(Metric metric, int64_t value) {
   return "?";
 }
 
-std::string step_text(const StepRange& step) {
+std::string seen_text(const ServiceView& view, Metric metric) {
+  if (!view.knows(metric)) return {};
+  return ", " + std::string(to_string(metric)) + " " + metric_text(metric, view.metric(metric).value);
+}
+
+std::string format_range(const StepRange& step) {
   const auto bound = [](const std::optional<int64_t>& value) { return value ? std::to_string(*value) : ""; };
-  return bound(step.lower) + ":" + bound(step.upper) + "/" + std::to_string(step.adjustment);
+  return bound(step.lower) + ":" + bound(step.upper);
+}
+
+std::string format_step(const StepRange& step) {
+  return format_range(step) + "/" + std::to_string(step.adjustment);
 }
 
 std::string describe_decision(const ServiceView& view, const Decision& decision, const ServiceConfig& rules) {

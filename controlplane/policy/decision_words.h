@@ -20,7 +20,11 @@ inline constexpr size_t kDecisionWordsMax = 127;
 [[nodiscard]] std::string describe_decision(const ServiceView& view, const Decision& decision,
                                             const ServiceConfig& rules);
 
-// As it is written in a config: "600:800/50".
-[[nodiscard]] std::string step_text(const StepRange& step);
+// ", cpu 300 millicores"; empty where the metric is unknown.
+[[nodiscard]] std::string seen_text(const ServiceView& view, Metric metric);
+
+// As a config has it: "600:800/50", and "600:800" of it.
+[[nodiscard]] std::string format_step(const StepRange& step);
+[[nodiscard]] std::string format_range(const StepRange& step);
 
 }  // namespace cheshire

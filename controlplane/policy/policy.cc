@@ -5,25 +5,13 @@
 
 #include <algorithm>
 
+#include "controlplane/policy/policy_kind.h"
+
 namespace cheshire {
 namespace {
 
-Reason reason_of(PolicyKind kind) {
-  switch (kind) {
-    case PolicyKind::kStep:
-      return Reason::kStep;
-    case PolicyKind::kTarget:
-      return Reason::kTarget;
-    case PolicyKind::kOnDemand:
-      return Reason::kOnDemand;
-    case PolicyKind::kIdle:
-      return Reason::kIdle;
-  }
-  return Reason::kNone;
-}
-
-bool is_paced(PolicyKind kind) {
-  return kind == PolicyKind::kStep || kind == PolicyKind::kTarget;
+Wish wish_of(const PolicyConfig& policy, const ServiceView& view, const ServiceConfig& rules) {
+  return ops_of(policy.kind).wish(policy, view, rules);
 }
 
 // `since_ns` 0: it never happened.
@@ -58,7 +46,7 @@ class Ballot {
     Decision decision{
         .wanted = wish.wanted, .by = reason_of(policy.kind), .policy = index, .step = wish.step};
     if (wish.wanted > view_.size) {
-      if (policy.kind == PolicyKind::kStep && !may_step_out()) hold(decision, Brake::kWarmup);
+      if (ops_of(policy.kind).grows_paced && !may_grow_paced()) hold(decision, Brake::kWarmup);
       if (out_.by == Reason::kNone || decision.wanted > out_.wanted) out_ = decision;
     } else if (wish.wanted < view_.size) {
       brake_in(policy, decision);
@@ -72,12 +60,12 @@ class Ballot {
     }
   }
 
-  [[nodiscard]] bool may_step_out() const {
+  [[nodiscard]] bool may_grow_paced() const {
     return view_.cold == 0 && has_passed(rules_.warmup_ns, view_.grew_ns, now_ns_);
   }
 
   void brake_in(const PolicyConfig& policy, Decision& decision) const {
-    if (!is_paced(policy.kind)) return;
+    if (!ops_of(policy.kind).shrinks_paced) return;
     if (view_.cold != 0) return hold(decision, Brake::kWarmup);
     if (!has_passed(rules_.cooldown_ns, view_.shrank_ns, now_ns_)) return hold(decision, Brake::kCooldown);
     if (decision.wanted != 0) return;
@@ -113,29 +101,26 @@ class Ballot {
 }  // namespace
 
 const char* to_string(Reason reason) {
-  constexpr const char* kNames[] = {"none", "step", "target", "on_demand", "idle", "bounds", "wake"};
-  const auto index = static_cast<size_t>(reason);
-  return index < std::size(kNames) ? kNames[index] : "?";
+  switch (reason) {
+    case Reason::kNone:
+      return "none";
+    case Reason::kBounds:
+      return "bounds";
+    case Reason::kWake:
+      return "wake";
+#define CHESHIRE_REASON_WORD(enumerator, word) \
+  case Reason::enumerator:                     \
+    return #word;
+      CHESHIRE_POLICY_KINDS(CHESHIRE_REASON_WORD)
+#undef CHESHIRE_REASON_WORD
+  }
+  return "?";
 }
 
 const char* to_string(Brake brake) {
   constexpr const char* kNames[] = {"none", "guard", "warmup", "cooldown", "bounds", "last_instance"};
   const auto index = static_cast<size_t>(brake);
   return index < std::size(kNames) ? kNames[index] : "?";
-}
-
-Wish wish_of(const PolicyConfig& policy, const ServiceView& view, const ServiceConfig& rules) {
-  switch (policy.kind) {
-    case PolicyKind::kStep:
-      return step_wish(policy, view);
-    case PolicyKind::kTarget:
-      return target_wish(policy, view);
-    case PolicyKind::kOnDemand:
-      return on_demand_wish(view, rules.in_flight_soft);
-    case PolicyKind::kIdle:
-      return idle_wish(view);
-  }
-  return {view.size};
 }
 
 // Delays are taken to grow in proportion as well. They grow faster near the capacity, but a policy on a delay

@@ -9,7 +9,7 @@
 // active). An instance is warm when `warmup` has passed since it was seen to be ready; only warm ones count
 // in a mean. demand is the flows in flight plus the SYNs that wait.
 //
-// Each policy is asked what size it wants (step.cc, target.cc, on_demand.cc). Then:
+// Each policy is asked what size it wants (policy_kind.h). Then:
 //
 //   out   the largest size that any policy wants
 //   in    only if no policy wants out; the largest of the sizes wanted, and never so small that a policy would
@@ -65,8 +65,24 @@ struct ServiceView {
 };
 static_assert(std::is_trivially_copyable_v<ServiceView> && sizeof(ServiceView) == 160);
 
-// Who asked for a size.
-enum class Reason : uint8_t { kNone, kStep, kTarget, kOnDemand, kIdle, kBounds, kWake };
+// Who asked for a size. A kind of policy has the number that it was given when it became one: the first four
+// were there before kBounds and kWake, and all are written in traces.
+constexpr uint8_t reason_number(PolicyKind kind) {
+  const auto number = static_cast<uint8_t>(kind);
+  return static_cast<uint8_t>(number < 4 ? number + 1 : number + 3);
+}
+enum class Reason : uint8_t {
+  kNone = 0,
+  kBounds = 5,
+  kWake = 6,
+#define CHESHIRE_REASON(enumerator, word) enumerator = reason_number(PolicyKind::enumerator),
+  CHESHIRE_POLICY_KINDS(CHESHIRE_REASON)
+#undef CHESHIRE_REASON
+};
+inline constexpr size_t kReasons = 3 + kPolicyKinds;
+constexpr Reason reason_of(PolicyKind kind) {
+  return static_cast<Reason>(reason_number(kind));
+}
 // What kept a wish from being fulfilled, or trimmed it.
 enum class Brake : uint8_t { kNone, kGuard, kWarmup, kCooldown, kBounds, kLastInstance };
 [[nodiscard]] const char* to_string(Reason reason);
@@ -84,17 +100,6 @@ struct Decision {
   friend bool operator==(const Decision&, const Decision&) = default;
 };
 static_assert(std::is_trivially_copyable_v<Decision> && sizeof(Decision) == 8);
-
-// What one policy wants, at the view's size and load, without paces and bounds.
-struct Wish {
-  uint32_t wanted = 0;  // the view's size: it has no objection
-  uint8_t step = kNoStep;
-};
-[[nodiscard]] Wish step_wish(const PolicyConfig& policy, const ServiceView& view);
-[[nodiscard]] Wish target_wish(const PolicyConfig& policy, const ServiceView& view);
-[[nodiscard]] Wish on_demand_wish(const ServiceView& view, uint32_t in_flight_soft);
-[[nodiscard]] Wish idle_wish(const ServiceView& view);
-[[nodiscard]] Wish wish_of(const PolicyConfig& policy, const ServiceView& view, const ServiceConfig& rules);
 
 // The same load on `size` instances, all warm; size above 0.
 [[nodiscard]] ServiceView projected(const ServiceView& view, uint32_t size);

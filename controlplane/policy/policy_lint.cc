@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "controlplane/policy/policy_kind.h"
+
 namespace cheshire {
 namespace {
 
@@ -17,14 +19,9 @@ constexpr int64_t kFullCpu = 1000;
 // The load that is called one full instance; nullopt: no policy looks at this metric.
 std::optional<int64_t> full_instance(const ServiceConfig& rules, Metric metric) {
   std::optional<int64_t> full;
-  const auto at_least = [&](int64_t value) { full = std::max(full.value_or(1), value); };
   for (const PolicyConfig& policy : rules.policies) {
-    if (policy.kind == PolicyKind::kOnDemand && metric == Metric::kInFlight) at_least(rules.in_flight_soft);
-    if (policy.metric != metric) continue;
-    if (policy.kind == PolicyKind::kTarget) at_least(policy.target);
-    if (policy.kind != PolicyKind::kStep) continue;
-    for (const StepRange& step : policy.steps)
-      at_least(std::max(step.lower.value_or(1), step.upper.value_or(1)));
+    const std::optional<int64_t> load = ops_of(policy.kind).full_load(policy, metric, rules);
+    if (load) full = std::max(full.value_or(1), *load);
   }
   if (full && metric == Metric::kCpu) full = kFullCpu;
   return full;

@@ -5,7 +5,8 @@
 // upper ones exclusive, percent rounds away from zero and moves by one at least.
 #include <algorithm>
 
-#include "controlplane/policy/policy.h"
+#include "controlplane/policy/decision_words.h"
+#include "controlplane/policy/policy_kind.h"
 
 namespace cheshire {
 namespace {
@@ -33,10 +34,8 @@ uint32_t adjusted(uint32_t size, Adjustment adjustment, int32_t by) {
   return static_cast<uint32_t>(std::clamp<int64_t>(wanted, 0, UINT32_MAX));
 }
 
-}  // namespace
-
-// Nobody to measure, nothing to say: the first instance is woken by the first SYN.
-Wish step_wish(const PolicyConfig& policy, const ServiceView& view) {
+// Where nobody is there to be measured it has nothing to say: the first SYN wakes the first instance.
+Wish wish(const PolicyConfig& policy, const ServiceView& view, const ServiceConfig& /*rules*/) {
   if (view.size == 0 || !view.knows(policy.metric)) return {view.size};
   const int64_t value = view.metric(policy.metric).value;
   for (size_t i = 0; i < policy.steps.size(); ++i) {
@@ -47,5 +46,35 @@ Wish step_wish(const PolicyConfig& policy, const ServiceView& view) {
   }
   return {view.size};
 }
+
+// The highest bound of its ranges.
+std::optional<int64_t> full_load(const PolicyConfig& policy, Metric metric, const ServiceConfig& /*rules*/) {
+  if (policy.metric != metric || policy.steps.empty()) return std::nullopt;
+  int64_t highest = 1;
+  for (const StepRange& step : policy.steps) {
+    highest = std::max({highest, step.lower.value_or(1), step.upper.value_or(1)});
+  }
+  return highest;
+}
+
+std::string reason(const PolicyConfig& policy, const ServiceView& view, const Decision& decision) {
+  std::string words;
+  if (decision.step < policy.steps.size()) {
+    words = " (" + format_step(policy.steps[decision.step]) +
+            (policy.adjustment == Adjustment::kPercent ? "%" : "") + ")";
+  }
+  return words + seen_text(view, policy.metric);
+}
+
+}  // namespace
+
+extern const PolicyKindOps step_policy;
+const PolicyKindOps step_policy{
+    .keys = {KeyUse::kRequired, KeyUse::kOptional, KeyUse::kRequired, KeyUse::kNone},
+    .grows_paced = true,
+    .shrinks_paced = true,
+    .wish = wish,
+    .full_load = full_load,
+    .reason = reason};
 
 }  // namespace cheshire

@@ -27,7 +27,7 @@ bool is_sound(const TraceBegin&) {
 }
 
 bool is_sound(const TracePolicy& policy) {
-  if (policy.kind >= kPolicyKindNames.size() || policy.metric >= kMetrics) return false;
+  if (policy.kind >= kPolicyKinds || policy.metric >= kMetrics) return false;
   if (policy.adjustment >= kAdjustmentNames.size() || policy.steps_count > kStepsMax) return false;
   return is_value(policy.target) && policy.target >= 0;
 }
@@ -42,7 +42,7 @@ bool is_sound(const TraceRules& rules) {
 bool is_sound(const TraceDecision& record) {
   const ServiceView& view = record.view;
   const auto counts = {view.size, view.booting, view.cold, view.quiet, record.decision.wanted};
-  return record.service < kServicesMax && record.decision.by <= Reason::kWake &&
+  return record.service < kServicesMax && static_cast<size_t>(record.decision.by) < kReasons &&
          record.decision.brake <= Brake::kLastInstance &&
          std::all_of(counts.begin(), counts.end(), [](uint32_t count) { return count <= kCountMax; }) &&
          std::all_of(view.metrics.begin(), view.metrics.end(), [](const MetricView& metric) {

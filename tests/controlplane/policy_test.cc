@@ -7,6 +7,7 @@
 
 #include <ostream>
 
+#include "controlplane/policy/policy_kind.h"
 #include "tests/controlplane/policy_printing.h"
 #include "tests/support/sentence.h"
 
@@ -141,9 +142,12 @@ TEST(Policies, on_demand_never_wants_fewer_and_idle_never_more) {
     for (uint32_t quiet = 0; quiet <= size; ++quiet) {
       for (uint32_t demand = 0; demand <= 30; ++demand) {
         const ServiceView view{.size = size, .quiet = quiet, .in_flight = demand};
-        EXPECT_GE(on_demand_wish(view, 4).wanted, size);
-        EXPECT_LE(idle_wish(view).wanted, size);
-        EXPECT_GE(idle_wish(view).wanted, size - quiet);
+        const auto wanted = [&view](PolicyKind kind) {
+          return ops_of(kind).wish({.kind = kind}, view, {.in_flight_soft = 4}).wanted;
+        };
+        EXPECT_GE(wanted(PolicyKind::kOnDemand), size);
+        EXPECT_LE(wanted(PolicyKind::kIdle), size);
+        EXPECT_GE(wanted(PolicyKind::kIdle), size - quiet);
       }
     }
   }
