@@ -61,6 +61,11 @@ EXCEPTIONS = {
     ('dataplane/port/eal.cc', 'dataplane/worker/hand_over.h'): 'the pool is sized for what the rings can hold',
     ('controlplane/config/config_policies.cc', 'controlplane/policy/policy_lint.h'):
         'the check of a config says what the policies in it would do',
+    ('controlplane/config/config_policies.cc', 'controlplane/policy/policy_kind.h'):
+        'which keys a policy has is its kind\'s to say',
+    ('controlplane/config/policy_words.cc', 'controlplane/policy/policy_kind.h'): 'the same',
+    ('controlplane/config/policy_words.h', 'controlplane/policy/decision_words.h'):
+        'the words of decisions and of policies are read together',
     ('controlplane/policy/service_meter.h', 'controlplane/fleet/instance.h'): 'measures a service by its instances',
     ('controlplane/fleet/admission_rules_book.cc', 'dataplane/packet/http_refusal.h'):
         'the answer to the refused is made here, and sent as it is by the worker',
