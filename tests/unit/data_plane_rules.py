@@ -32,7 +32,7 @@ ALLOCATES_ALLOWED = {
 PARTS = ['load_report', 'guest_poll', 'egress', 'instance_limits', 'flow_life', 'slots', 'admission', 'cold_start',
          'untracked', 'exchange', 'client_segments', 'guest_segments', 'worker', 'worker_group']
 
-# The parts that are tested without DPDK.
+# The parts that do without DPDK's headers, so that a test can do without DPDK.
 WITHOUT_DPDK = ('load_report', 'guest_poll', 'instance_limits', 'flow_life', 'slots', 'admission', 'cold_start',
                 'untracked', 'client_segments', 'guest_segments')
 
