@@ -63,18 +63,17 @@ void Admission::challenge(const Turn& turn, rte_mbuf* packet, const ParsedPacket
   egress_.answer(turn, packet, write_challenge(frame_of(packet).data(), parsed, cookie));
 }
 
-void Admission::take_reset_without_flow(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed,
-                                        const FlowKey& key) {
+bool Admission::take_proof(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed,
+                           const FlowKey& key) {
   const AdmissionRules& rules = turn.service(key.service).rules();
-  if (rules.challenge == Challenge::kNever) return egress_.drop(packet, DropReason::k_no_flow_reset);
+  if (rules.challenge == Challenge::kNever) return false;
   const uint32_t cookie = header_at<TcpHeader>(frame_of(packet).data(), parsed.l4_offset).sequence.value();
-  if (!cookies_.check(CookieKind::kChallenge, key, cookie, turn.now_ns)) {
-    return egress_.drop(packet, DropReason::k_no_flow_reset);
-  }
+  if (!cookies_.check(CookieKind::kChallenge, key, cookie, turn.now_ns)) return false;
   board_.service(key.service).challenges_passed.increment();
   sources_.remember_proof(key.client_ip, turn.now_ns, turn.now_ns + rules.remember_ns);
   board_.worker.proofs_displaced.set(sources_.proofs_displaced());
   egress_.drop(packet, DropReason::k_challenge_passed);
+  return true;
 }
 
 uint32_t Admission::hold_bound(const Turn& turn, ServiceIndex index, Chooser::Outcome outcome) const {

@@ -52,10 +52,11 @@ void ClientSegments::without_service(const Turn& turn, rte_mbuf* packet, const P
 void ClientSegments::without_flow(const Turn& turn, rte_mbuf* packet, ParsedPacket& parsed,
                                   const FlowKey& key) {
   if (is_new_syn(parsed)) return steer(turn, packet, parsed, key);
+  const bool is_reset = (parsed.tcp_flags & kTcpRst) != 0;
+  // Before the flows without an entry: one that is over may have had this very address and port.
+  if (is_reset && links_.admission->take_proof(turn, packet, parsed, key)) return;
   if (links_.untracked->take_from_client(turn, packet, parsed, key)) return;
-  if ((parsed.tcp_flags & kTcpRst) != 0) {
-    return links_.admission->take_reset_without_flow(turn, packet, parsed, key);
-  }
+  if (is_reset) return links_.egress->drop(packet, DropReason::k_no_flow_reset);
   if (turn.service(key.service).rules().action == OverloadAction::kHttp503) {
     return links_.admission->refuse_by_http(turn, packet, parsed, key);
   }

@@ -83,5 +83,21 @@ TEST_F(Untracked, long_after_the_last_one_strangers_are_reset_again) {
   EXPECT_THAT(client.got(), ElementsAre("web>77 RST seq 5001"));
 }
 
+TEST_F(Untracked, a_client_that_has_the_port_of_one_that_is_over_can_still_prove_its_address) {
+  begins(flow);
+  AdmissionRules rules{.challenge = Challenge::kFlood, .remember_ns = kNsPerSecond};
+  rules.any_unknown_proves = true;
+  service(kWeb).rules_given = std::make_shared<const AdmissionRules>(rules);
+  publish();
+  run();
+  const Flow again{.port = flow.port};
+  client.sends(again.syn());
+  const std::vector<Bytes> challenge = take_from_wire();
+  ASSERT_EQ(challenge.size(), 1U);
+  client.sends(again.from_client(kTcpRst, read32(challenge[0], 42), 0));
+  EXPECT_EQ(load(kWeb).challenges_passed.get(), 1U);
+  EXPECT_EQ(dropped(DropReason::k_challenge_passed), 1U);
+}
+
 }  // namespace
 }  // namespace cheshire::test
