@@ -26,7 +26,10 @@ void DriverOrders::give() {
     }
   }
   begins_.clear();
-  for (const InstanceId id : runs_) driver_of(id).run(id);
+  for (const InstanceId id : runs_) {
+    // One that was wanted and given up within the same round is in no table any more: it is only stopped.
+    if (pool_.at(id.slot).state != InstanceState::kLeaving) driver_of(id).run(id);
+  }
   runs_.clear();
   for (const InstanceId id : pauses_) driver_of(id).pause(id);
   pauses_.clear();
