@@ -83,6 +83,15 @@ constexpr bool impossible_flags(uint8_t flags) {
   return (flags & kTcpSyn) != 0 && (flags & (kTcpFin | kTcpRst)) != 0;
 }
 
+// What opens a connection, and what answers that (RFC 9293 3.5).
+inline bool is_new_syn(const ParsedPacket& packet) {
+  return (packet.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
+}
+inline bool is_syn_ack(const ParsedPacket& packet) {
+  constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
+  return (packet.tcp_flags & kSynAck) == kSynAck;
+}
+
 // Sequence space that a segment takes: payload, and one each for SYN and FIN (RFC 9293 3.4).
 inline uint32_t tcp_sequence_length(const ParsedPacket& packet) {
   return static_cast<uint32_t>(packet.l4_length - packet.tcp_header_length) +

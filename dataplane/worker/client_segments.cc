@@ -6,13 +6,6 @@
 #include "dataplane/packet/answer.h"
 
 namespace cheshire {
-namespace {
-
-bool is_new_syn(const ParsedPacket& parsed) {
-  return (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
-}
-
-}  // namespace
 
 void ClientSegments::act(const Turn& turn, PacketBurst& burst, uint16_t i) {
   if (!is_segment(burst.steps[i]))

@@ -16,10 +16,6 @@ ParsedPacket parse_again(rte_mbuf* packet) {
   return parse_frame(frame_of(packet), {.ipv4 = true, .l4 = true});
 }
 
-bool is_new_syn(const ParsedPacket& parsed) {
-  return (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
-}
-
 }  // namespace
 
 ColdStarts::~ColdStarts() {

@@ -14,10 +14,6 @@ namespace {
 constexpr size_t kAgeBucketsMax = 256;
 constexpr uint64_t kAgeRoundNs = kNsPerSecond;  // each flow is looked at once in that time
 
-bool is_new_syn(const ParsedPacket& parsed) {
-  return (parsed.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
-}
-
 }  // namespace
 
 FlowLife::FlowLife(const WorkerConfig& config, HashKey table_key, SlotArray& slots, Chooser& chooser,

@@ -4,14 +4,6 @@
 #include "dataplane/worker/guest_segments.h"
 
 namespace cheshire {
-namespace {
-
-bool is_syn_ack(const ParsedPacket& parsed) {
-  constexpr uint8_t kSynAck = kTcpSyn | kTcpAck;
-  return (parsed.tcp_flags & kSynAck) == kSynAck;
-}
-
-}  // namespace
 
 void GuestSegments::act(const Turn& turn, SlotIndex index, rte_mbuf* packet, const ParsedPacket& parsed,
                         FlowEntry* flow) {

@@ -181,6 +181,19 @@ TEST(ControlTiers, a_packet_for_one_of_its_flows_resumes_it) {
   EXPECT_EQ(stage.states(), "active absent absent");
 }
 
+TEST(ControlTiers, one_that_is_woken_as_the_daemon_ends_is_stopped_and_not_run) {
+  ControlStage stage(one_service(pausing()));
+  open_one_flow(stage);
+  stage.advance(200 * kNsPerMs);
+  ASSERT_EQ(stage.states(), "standby absent absent");
+  stage.is_woken(0);
+  stage.control().begin_shutdown();
+  stage.tick();  // the stage itself asserts that a table lists what is run
+  EXPECT_EQ(stage.states(), "leaving absent absent");
+  stage.advance(50 * kNsPerMs);
+  EXPECT_TRUE(stage.control().all_gone());
+}
+
 TEST(ControlTiers, a_new_client_resumes_it_too) {
   ControlStage stage(one_service(pausing()));
   open_one_flow(stage);
