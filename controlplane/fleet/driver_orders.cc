@@ -16,6 +16,10 @@ Driver& DriverOrders::driver_of(InstanceId id) const {
   return *drivers_.at(pool_.at(id.slot).driver);
 }
 
+bool DriverOrders::is_given_up(InstanceId id) const {
+  return pool_.at(id.slot).state == InstanceState::kLeaving;
+}
+
 void DriverOrders::give() {
   for (BootOrder& order : begins_) {
     Driver& driver = driver_of(order.id);
@@ -27,11 +31,12 @@ void DriverOrders::give() {
   }
   begins_.clear();
   for (const InstanceId id : runs_) {
-    // One that was wanted and given up within the same round is in no table any more: it is only stopped.
-    if (pool_.at(id.slot).state != InstanceState::kLeaving) driver_of(id).run(id);
+    if (!is_given_up(id)) driver_of(id).run(id);
   }
   runs_.clear();
-  for (const InstanceId id : pauses_) driver_of(id).pause(id);
+  for (const InstanceId id : pauses_) {
+    if (!is_given_up(id)) driver_of(id).pause(id);
+  }
   pauses_.clear();
   for (const InstanceId id : stops_) driver_of(id).stop(id);
   stops_.clear();

@@ -30,6 +30,9 @@ class DriverOrders {
 
  private:
   [[nodiscard]] Driver& driver_of(InstanceId id) const;
+  // Within the round that wanted the order, as the daemon ends or its service goes: it is in no table any more, and is
+  // only stopped.
+  [[nodiscard]] bool is_given_up(InstanceId id) const;
 
   const DriverMap& drivers_;
   const InstancePool& pool_;

@@ -42,7 +42,7 @@ class Admission {
   // Whether this client has to show first that it receives what is sent to its address; and the packet that asks it to.
   [[nodiscard]] bool must_prove(const Turn& turn, const FlowKey& key, const Chooser::Choice& choice);
   void challenge(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed, const FlowKey& key);
-  // A reset of no flow: whether it is the answer to a challenge, and was taken as such.
+  // A reset: whether it is the answer to a challenge, and was taken as such.
   [[nodiscard]] bool take_proof(const Turn& turn, rte_mbuf* packet, const ParsedPacket& parsed,
                                 const FlowKey& key);
   // How many SYNs of the service may wait after that outcome: as many as the instances can take that may still become

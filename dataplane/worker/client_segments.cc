@@ -11,6 +11,12 @@ void ClientSegments::act(const Turn& turn, PacketBurst& burst, uint16_t i) {
   if (!is_segment(burst.steps[i]))
     return answer_or_drop(turn, burst.steps[i], burst.packets[i], burst.parsed[i]);
   const FlowKey& key = burst.keys[i];
+  // Before any flow is asked: the answer to a challenge may come late, when its client has a flow by another way, or an
+  // earlier flow without an entry had this very address and port. It is no reset of either.
+  if ((burst.parsed[i].tcp_flags & kTcpRst) != 0 &&
+      links_.admission->take_proof(turn, burst.packets[i], burst.parsed[i], key)) {
+    return;
+  }
   FlowEntry* flow = links_.flow_life->table().find(burst.places[i], key, burst.candidates[i]);
   if (flow == nullptr) return without_flow(turn, burst.packets[i], burst.parsed[i], key);
   of_flow(turn, burst.packets[i], burst.parsed[i], *flow);
@@ -45,11 +51,8 @@ void ClientSegments::without_service(const Turn& turn, rte_mbuf* packet, const P
 void ClientSegments::without_flow(const Turn& turn, rte_mbuf* packet, ParsedPacket& parsed,
                                   const FlowKey& key) {
   if (is_new_syn(parsed)) return steer(turn, packet, parsed, key);
-  const bool is_reset = (parsed.tcp_flags & kTcpRst) != 0;
-  // Before the flows without an entry: one that is over may have had this very address and port.
-  if (is_reset && links_.admission->take_proof(turn, packet, parsed, key)) return;
   if (links_.untracked->take_from_client(turn, packet, parsed, key)) return;
-  if (is_reset) return links_.egress->drop(packet, DropReason::k_no_flow_reset);
+  if ((parsed.tcp_flags & kTcpRst) != 0) return links_.egress->drop(packet, DropReason::k_no_flow_reset);
   if (turn.service(key.service).rules().action == OverloadAction::kHttp503) {
     return links_.admission->refuse_by_http(turn, packet, parsed, key);
   }

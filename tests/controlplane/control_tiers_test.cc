@@ -194,6 +194,22 @@ TEST(ControlTiers, one_that_is_woken_as_the_daemon_ends_is_stopped_and_not_run) 
   EXPECT_TRUE(stage.control().all_gone());
 }
 
+TEST(ControlTiers, one_that_was_about_to_be_paused_as_the_daemon_ends_is_stopped_and_not_paused) {
+  ControlStage stage(one_service(pausing()));
+  open_one_flow(stage);
+  stage.stop_worker();  // so that the pause waits for the table to be passed
+  stage.advance(200 * kNsPerMs);
+  ASSERT_EQ(stage.states(), "pausing absent absent");
+  stage.start_worker();
+  stage.tick();
+  ASSERT_EQ(stage.states(), "pausing absent absent");
+  stage.control().begin_shutdown();
+  stage.tick();  // the stage itself asserts that what is paused is on standby for every worker
+  EXPECT_EQ(stage.states(), "leaving absent absent");
+  stage.advance(50 * kNsPerMs);
+  EXPECT_TRUE(stage.control().all_gone());
+}
+
 TEST(ControlTiers, a_new_client_resumes_it_too) {
   ControlStage stage(one_service(pausing()));
   open_one_flow(stage);

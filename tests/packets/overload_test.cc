@@ -261,6 +261,23 @@ TEST_F(Overload, a_client_that_is_there_passes_and_is_remembered_for_a_while) {
   EXPECT_EQ(take_from_wire().size(), 1U);
 }
 
+TEST_F(Overload, a_late_answer_to_a_challenge_resets_no_flow_that_its_client_has_by_now) {
+  rules({.challenge = Challenge::kWake, .remember_ns = 10 * kNsPerSecond});
+  const Flow flow{.port = 7};
+  const Flow other{.port = 8};
+  client.sends(flow.syn(), other.syn());
+  const std::vector<Bytes> challenges = take_from_wire();
+  ASSERT_EQ(challenges.size(), 2U);
+  client.sends(other.from_client(kTcpRst, read32(challenges[1], 42), 0));
+  is_ready(0);
+  opens(flow, 0);
+  static_cast<void>(guest(0).got());
+  client.sends(flow.from_client(kTcpRst, read32(challenges[0], 42), 0));
+  EXPECT_EQ(load(0).in_flight.get(), 1U);
+  EXPECT_EQ(guest(0).got().size(), 0U);
+  EXPECT_EQ(load(kWeb).challenges_passed.get(), 2U);
+}
+
 TEST_F(Overload, above_the_rate_the_unknown_are_challenged_and_open_flows_go_on) {
   service(kWeb).in_flight_soft = 1000;
   AdmissionRules r{.challenge = Challenge::kFlood, .remember_ns = kNsPerSecond};

@@ -210,10 +210,15 @@ bool PlayedClients::get(Connection& connection, const Segment& segment) {
   }
   if (serial != connection.attempt->serial) return true;
   const uint32_t speaker = segment.sequence >> kInstanceShift;
-  const Individual* other = scene_.book.instance(speaker);
+  // Of two, one is gone: the client hears that a moment late, and a SYN that it sent again may have begun its flow anew
+  // with the other, before the reset of the first one's reaches it.
+  const auto is_gone = [&](uint32_t number) {
+    const Individual* instance = scene_.book.instance(number);
+    return instance != nullptr && instance->gone;
+  };
   HOLDS(scene_.journal,
         connection.by_cookie || speaker == connection.attempt->owner || scene_.untracked ||
-            (other != nullptr && other->gone),
+            is_gone(speaker) || is_gone(connection.attempt->owner),
         "one instance speaks in a connection",
         told(segment) + ", of instance " + std::to_string(speaker) + " in a connection with instance " +
             std::to_string(connection.attempt->owner));

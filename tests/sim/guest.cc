@@ -145,9 +145,6 @@ void PlayedGuest::check(const Segment& segment, const Attempt* attempt) const {
             !scene_.book.is_newest(*attempt),
         "a guest gets no segment of a connection whose SYN it never got", details());
   if (!segment.has(kTcpAck) || attempt->owner == 0 || attempt->over || scene_.untracked) return;
-  // Not yet held where workers are late: with several of them a SYN that was sent again, and lay in the ring of a late
-  // one, was seen to take an open flow to another instance (seed 508011666547), and why is not known yet.
-  if (scene_.plan.late_percent != 0) return;
   // Its client has an open connection with one instance: nobody else is to see a segment of it while that one lives.
   const Individual* owner = scene_.book.instance(attempt->owner);
   const WorkerConfig& worker = scene_.plan.config.worker;
