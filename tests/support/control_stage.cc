@@ -35,6 +35,7 @@ void ControlStage::Overheard::run(InstanceId id) {
 void ControlStage::Overheard::pause(InstanceId id) {
   EXPECT_EQ(stage_.slots_[id.slot.value].role, SlotRole::kStandby)
       << "it was paused while a worker still counted on it";
+  EXPECT_EQ(stage_.listed(id.slot.value).role, SlotRole::kStandby) << "it was paused though no table says so";
   stage_.driver_.pause(id);
 }
 
