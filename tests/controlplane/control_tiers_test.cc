@@ -200,9 +200,7 @@ TEST(ControlTiers, one_that_was_about_to_be_paused_as_the_daemon_ends_is_stopped
   stage.stop_worker();  // so that the pause waits for the table to be passed
   stage.advance(200 * kNsPerMs);
   ASSERT_EQ(stage.states(), "pausing absent absent");
-  stage.start_worker();
-  stage.tick();
-  ASSERT_EQ(stage.states(), "pausing absent absent");
+  stage.start_worker();  // takes that table in the round to come
   stage.control().begin_shutdown();
   stage.tick();  // the stage itself asserts that what is paused is on standby for every worker
   EXPECT_EQ(stage.states(), "leaving absent absent");
